@@ -1,0 +1,1 @@
+"""Readers and writers: detector images, masks, patch sets and results."""

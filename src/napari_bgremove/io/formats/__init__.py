@@ -1,0 +1,1 @@
+"""One module per family of file formats; `napari_bgremove.io.images` is the door to them."""
