@@ -1,0 +1,1 @@
+"""Seeded, physics-faithful generators: sample data, tests, and the training of the bundled model."""
