@@ -49,8 +49,13 @@ def check_image(name: str, image: Any) -> NDArray[Any]:
     """Return `image` as a 2-D real array that has pixels, or raise ValueError."""
     array = np.asarray(image)
     if array.ndim != 2:
-        hint = " Choose one channel or convert it to grey values." if array.ndim == 3 and array.shape[-1] in (3, 4) else ""
-        msg = f"'{name}' must be a 2-D image (rows x columns); found {array.ndim} axes ({describe_shape(array.shape)}).{hint}"
+        hint = (
+            " Choose one channel or convert it to grey values." if array.ndim == 3 and array.shape[-1] in (3, 4) else ""
+        )
+        msg = (
+            f"'{name}' must be a 2-D image (rows x columns); found {array.ndim} axes "
+            f"({describe_shape(array.shape)}).{hint}"
+        )
         raise ValueError(msg)
     if array.size == 0:
         msg = f"'{name}' must contain pixels; found an empty image ({describe_shape(array.shape)})."

@@ -1,0 +1,1 @@
+"""Image numerics: numpy, scipy and scikit-image only; no torch, no window."""

@@ -1,0 +1,74 @@
+"""A signal patch plus a background patch: the synthetic input a network learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bgremove._validation import check_choice, check_same_shape
+from napari_bgremove.images.gate import fill_unusable
+from napari_bgremove.images.normalization import NORMALIZATIONS, PercentileRange, measure_percentile_range
+
+__all__ = ["TrainingPair", "combine_patches"]
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TrainingPair:
+    """Network input and its two labels, normalised, and the bounds used.
+
+    Attributes
+    ----------
+    measured, signal, background : ndarray, shape (patch, patch)
+        In [0, 1].
+    valid : ndarray of bool
+        False where either patch has no measurement: no loss there.
+    bounds : PercentileRange
+        Of the sum, in the unit of the patches.
+    """
+
+    measured: Image
+    signal: Image
+    background: Image
+    valid: NDArray[np.bool_]
+    bounds: PercentileRange
+
+
+def combine_patches(
+    signal: Image,
+    background: Image,
+    *,
+    percentiles: tuple[float, float] = (1.0, 99.95),
+    normalization: str = "conserving",
+) -> TrainingPair:
+    """Add a signal and a background patch and normalise the three alike.
+
+    Parameters
+    ----------
+    signal, background : ndarray, shape (patch, patch)
+        In one unit; NaN where not measured.
+    percentiles : tuple of float
+        Bounds are measured on the sum.
+    normalization : {"conserving", "literal"}
+        Literal labels are each shifted by the lower bound and clipped, as
+        published; they do not add up to the input. Conserving labels do: the
+        lower bound counts as signal once, and a clipped pixel is shared in the
+        proportion of its parts.
+    """
+    check_choice("normalization", normalization, NORMALIZATIONS)
+    check_same_shape("background", background, "signal", signal)
+    total = signal + background
+    valid = np.isfinite(total)
+    bounds = measure_percentile_range(total, percentiles=percentiles)
+    measured = bounds.apply(fill_unusable(total))
+    if normalization == "literal":
+        parts = bounds.apply(np.where(valid, signal, bounds.low)), bounds.apply(np.where(valid, background, bounds.low))
+        return TrainingPair(measured, *parts, valid, bounds)
+    above = np.maximum(np.where(valid, signal, 0) - np.asarray(bounds.low, np.float32), 0)
+    hits = np.maximum(np.where(valid, background, 0), 0)
+    share = np.divide(hits, above + hits, out=np.zeros_like(hits), where=above + hits > 0)
+    label = (measured * share).astype(np.float32)
+    return TrainingPair(measured, measured - label, label, valid, bounds)

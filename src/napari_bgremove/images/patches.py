@@ -1,0 +1,347 @@
+"""Training patches: signal from x-ray-only shots, background from full shots.
+
+Signal patches are cut at random positions and in random orientations, because
+the dominant directions of the x-ray-only data change in the full shots.
+Background patches are cut where the corresponding x-ray-only shot is dark,
+and are neither turned nor rescaled, because both would carry signatures that
+make the task easier than it is (Starke & Smid, "Data preparation").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_bgremove._validation import check_choice, describe_shape
+from napari_bgremove.errors import ComputeError
+from napari_bgremove.images.masks import free_positions
+
+__all__ = ["ROLES", "PatchSet", "extract_background_patches", "extract_signal_patches", "join_patch_sets"]
+
+ROLES = ("signal", "background")
+Image = NDArray[np.float32]
+# A patch may hold this share of bad pixels; they stay NaN and are left out of the loss.
+BAD_PIXEL_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class PatchSet:
+    """Training patches and where they come from.
+
+    Attributes
+    ----------
+    patches : ndarray, shape (n, patch, patch), float32
+        NaN where the detector did not measure.
+    role : {"signal", "background"}
+    positions : ndarray of float, shape (n, 2)
+        Row and column of the patch centre.
+    angles : ndarray, shape (n,)
+        Orientation in degrees, counter-clockwise.
+    shots : ndarray of int, shape (n,)
+        Index into `shot_names`; validation is split by shot, never by patch.
+    shot_names : tuple of str
+    metadata : mapping
+        Parameters of the extraction, counts, remarks for the person.
+    """
+
+    patches: Image
+    role: str
+    positions: NDArray[np.float64]
+    angles: NDArray[np.float64]
+    shots: NDArray[np.int64]
+    shot_names: tuple[str, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_choice("role", self.role, ROLES)
+        n = len(self.patches)
+        if self.patches.ndim != 3 or {len(self.positions), len(self.angles), len(self.shots)} != {n}:
+            msg = (
+                "'patches' must have the shape (n, patch, patch) with one position, angle and shot each; found "
+                f"{describe_shape(self.patches.shape)}."
+            )
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch in pixels."""
+        return int(self.patches.shape[-1])
+
+    def of_shots(self, shots: Sequence[int] | NDArray[np.int64]) -> PatchSet:
+        """Return the patches that come from the given shots."""
+        chosen = np.isin(self.shots, shots)
+        return PatchSet(
+            self.patches[chosen],
+            self.role,
+            self.positions[chosen],
+            self.angles[chosen],
+            self.shots[chosen],
+            self.shot_names,
+            self.metadata,
+        )
+
+    def split_by_shot(self, share: float, *, seed: int = 0) -> tuple[PatchSet, PatchSet]:
+        """Split into training and validation so that no shot serves both.
+
+        Parameters
+        ----------
+        share : float
+            Share of shots for validation, at least one of them.
+
+        Raises
+        ------
+        ComputeError
+            When there is only one shot: nothing could be held out.
+        """
+        shots = np.unique(self.shots)
+        if len(shots) < 2:
+            msg = (
+                f"'{self.role} patches' must come from at least 2 shots to hold one out for validation; found "
+                f"{len(shots)}. Add a shot."
+            )
+            raise ComputeError(msg)
+        order = np.random.default_rng(seed).permutation(shots)
+        held_out = min(max(round(share * len(shots)), 1), len(shots) - 1)
+        return self.of_shots(order[held_out:]), self.of_shots(order[:held_out])
+
+
+def extract_signal_patches(
+    image: Image,
+    *,
+    count: int,
+    seed: int,
+    patch: int = 128,
+    min_intensity: float | None = None,
+    any_angle: bool = True,
+    name: str = "image",
+) -> PatchSet:
+    """Cut patches at random positions and orientations, and keep the bright ones.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, columns)
+        X-ray-only shot behind the gate; NaN where not usable.
+    count : int
+        Number of patches to return; fewer when 50 tries for each do not find
+        them, and `metadata["remark"]` says so.
+    seed : int
+    patch : int
+        Side in pixels.
+    min_intensity : float, optional
+        Smallest intensity integrated over a patch, in the unit of the image.
+        By default a tenth of what an average patch of this image holds.
+    any_angle : bool
+        False uses multiples of 90 degrees, which keep the pixels as they are.
+        An any-angle patch needs a disc of 181 pixels for 128; smaller images
+        fall back to multiples of 90 degrees, and `metadata["remark"]` says so.
+    name : str
+        Name of the shot.
+
+    Returns
+    -------
+    PatchSet
+
+    Raises
+    ------
+    ComputeError
+        When the image is smaller than a patch, or no patch is bright enough.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = image.shape
+    if min(rows, columns) < patch:
+        msg = (
+            f"'patch' {patch} does not fit the image ({rows} x {columns} pixels); choose {min(rows, columns)} or less."
+        )
+        raise ComputeError(msg)
+    disc = int(np.ceil((patch - 1) * np.sqrt(2))) + 1  # 181 for 128: the diagonal between pixel centres
+    turns = any_angle and min(rows, columns) >= disc
+    if min_intensity is None:
+        usable_values = image[np.isfinite(image)]
+        min_intensity = 0.1 * float(usable_values.mean() if usable_values.size else 0) * patch * patch
+    kept: list[tuple[Image, tuple[float, float], float]] = []
+    best, tries = -np.inf, 0
+    while len(kept) < count and tries < 50 * count:
+        tries += 1
+        angle = float(rng.uniform(0, 360)) if turns else 90.0 * float(rng.integers(4))
+        centre = _random_centre(rng, (rows, columns), patch, angle)
+        cut = _cut(image, centre, angle, patch)
+        usable = np.isfinite(cut)
+        if usable.mean() < 1 - BAD_PIXEL_SHARE:
+            continue
+        intensity = float(np.sum(cut[usable])) / float(usable.mean())
+        best = max(best, intensity)
+        if intensity > min_intensity:  # strictly: an empty image has no signal, whatever its average
+            kept.append((cut, centre, angle))
+    if not kept and not np.isfinite(best):
+        msg = (
+            f"No signal patch left: all {tries} patches tried in '{name}' have more than {BAD_PIXEL_SHARE:.0%} "
+            "unusable pixels. Check the mask."
+        )
+        raise ComputeError(msg)
+    if not kept:
+        msg = (
+            f"No signal patch above the threshold: 'min_intensity' is {min_intensity:.6g}, the brightest of "
+            f"{tries} patches "
+            f"of '{name}' holds {best:.6g}. Lower the threshold."
+        )
+        raise ComputeError(msg)
+    remarks = []
+    if any_angle and not turns:
+        remarks.append(f"turned by multiples of 90 degrees: {rows} x {columns} pixels hold no disc of {disc}")
+    if len(kept) < count:
+        remarks.append(f"{len(kept)} of {count} patches: no more of {tries} tries were usable and above the threshold")
+    return PatchSet(
+        np.stack([k[0] for k in kept]),
+        "signal",
+        np.array([k[1] for k in kept]),
+        np.array([k[2] for k in kept]),
+        np.zeros(len(kept), np.int64),
+        (name,),
+        {"min_intensity": min_intensity, "tries": tries, "remark": "; ".join(remarks), "seed": seed},
+    )
+
+
+def extract_background_patches(
+    image: Image,
+    signal_mask: NDArray[np.bool_],
+    *,
+    count: int,
+    seed: int,
+    patch: int = 128,
+    name: str = "image",
+) -> PatchSet:
+    """Cut patches from a full shot where there is no signal.
+
+    Positions are drawn uniformly over all positions at which a whole patch is
+    free, which are listed exactly; patches are neither turned nor rescaled.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, columns)
+        Full shot behind the gate; NaN where not usable.
+    signal_mask : ndarray of bool, shape (rows, columns)
+        True where the corresponding x-ray-only shot shows signal.
+    count : int
+        Number of patches; positions repeat only when fewer are free.
+    seed, patch, name
+        As in `extract_signal_patches`.
+
+    Raises
+    ------
+    ComputeError
+        When no patch position is free.
+    """
+    free = ~signal_mask
+    positions = free_positions(free, patch)
+    usable = free_positions(np.isfinite(image), patch, tolerance=BAD_PIXEL_SHARE)
+    if len(positions) and len(usable) < _all_positions(image.shape, patch):
+        both = np.zeros(image.shape, np.int8)
+        both[tuple(positions.T)] += 1
+        both[tuple(usable.T)] += 1
+        positions = np.argwhere(both == 2)
+    if len(positions) == 0:
+        height, width = _largest_free_rectangle(free)
+        what = "signal mask" if min(height, width) < patch else "signal mask with the unusable pixels"
+        if min(height, width) >= patch:
+            height, width = _largest_free_rectangle(free & np.isfinite(image))
+        msg = (
+            f"No patch position left: the {what} of '{name}' leaves {height} x {width} free pixels, a patch "
+            f"needs {patch} x {patch}."
+        )
+        raise ComputeError(msg)
+    rng = np.random.default_rng(seed)
+    chosen = positions[rng.choice(len(positions), count, replace=count > len(positions))]
+    patches = np.stack([image[r : r + patch, c : c + patch] for r, c in chosen])
+    return PatchSet(
+        patches.astype(np.float32),
+        "background",
+        np.asarray(chosen + (patch - 1) / 2, np.float64),
+        np.zeros(count),
+        np.zeros(count, np.int64),
+        (name,),
+        {"free_positions": len(positions), "seed": seed},
+    )
+
+
+def join_patch_sets(sets: Sequence[PatchSet]) -> PatchSet:
+    """Put patch sets of one role and size together; shots stay apart."""
+    kinds = {(s.role, s.patch) for s in sets}
+    if len(kinds) != 1:
+        found = ", ".join(f"{role} of {side} pixels" for role, side in sorted(kinds)) or "none"
+        msg = f"'sets' must hold patches of one role and one size; found {found}."
+        raise ValueError(msg)
+    names: list[str] = []
+    shots = []
+    for one in sets:
+        shots.append(one.shots + len(names))
+        names.extend(one.shot_names)
+    remarks = [str(s.metadata["remark"]) for s in sets if s.metadata.get("remark")]
+    return PatchSet(
+        np.concatenate([s.patches for s in sets]),
+        sets[0].role,
+        np.concatenate([s.positions for s in sets]),
+        np.concatenate([s.angles for s in sets]),
+        np.concatenate(shots),
+        tuple(names),
+        {"sets": len(sets), "remark": "; ".join(sorted(set(remarks)))},
+    )
+
+
+def _random_centre(rng: np.random.Generator, shape: tuple[int, int], patch: int, angle: float) -> tuple[float, float]:
+    """Draw a centre such that the turned square lies inside the image."""
+    if angle % 90 == 0:  # stay on the pixel grid: no interpolation
+        corner = [int(rng.integers(n - patch + 1)) for n in shape]
+        return corner[0] + (patch - 1) / 2, corner[1] + (patch - 1) / 2
+    c, s = abs(np.cos(np.deg2rad(angle))), abs(np.sin(np.deg2rad(angle)))
+    half = (patch - 1) / 2 * (c + s)
+    centre = [float(rng.uniform(half, n - 1 - half)) for n in shape]
+    return centre[0], centre[1]
+
+
+def _cut(image: Image, centre: tuple[float, float], angle: float, patch: int) -> Image:
+    half = (patch - 1) / 2
+    if angle % 90 == 0:
+        r, c = (round(x - half) for x in centre)
+        return np.rot90(image[r : r + patch, c : c + patch], round(angle / 90)).astype(np.float32)
+    a = np.deg2rad(angle)
+    rotation = np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+    offset = np.asarray(centre) - rotation @ np.array([half, half])
+    # Bilinear: stays non-negative, and a NaN reaches only its neighbours.
+    cut: Image = ndimage.affine_transform(
+        image, rotation, offset, (patch, patch), order=1, mode="nearest", prefilter=False
+    )
+    return cut
+
+
+def _all_positions(shape: tuple[int, ...], patch: int) -> int:
+    return max(shape[0] - patch + 1, 0) * max(shape[1] - patch + 1, 0)
+
+
+def _largest_free_rectangle(free: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the free rectangle of the largest short side, and of those the longest."""
+    side, beyond = 0, min(free.shape) + 1
+    while beyond - side > 1:
+        middle = (side + beyond) // 2
+        side, beyond = (middle, beyond) if len(free_positions(free, middle)) else (side, middle)
+    if side == 0:
+        return 0, 0
+    corner = np.zeros(free.shape, bool)
+    corner[tuple(free_positions(free, side).T)] = True
+    down, across = _longest_run(corner), _longest_run(corner.T)
+    return (side + down - 1, side) if down > across else (side, side + across - 1)
+
+
+def _longest_run(marks: NDArray[np.bool_]) -> int:
+    longest = current = np.zeros(marks.shape[1], int)
+    for row in marks:
+        current = np.where(row, current + 1, 0)
+        longest = np.maximum(longest, current)
+    return int(longest.max())
