@@ -6,7 +6,7 @@ import path, so a file cannot make the program import or run anything.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -93,8 +93,9 @@ def build_network(spec: NetworkSpec, *, seed: int | None = None) -> AdditiveNetw
 @torch.no_grad()
 def _start_as_opening(network: AdditiveNetwork) -> None:
     """Let a guided network start as a grey opening: n = ReLU(x - opening), the rest quiet."""
-    shortcut, head = network.shortcut, network.head.conv
-    network.unet.to_latents.coefficients.zero_()
+    layers = (network.shortcut, network.head.conv, network.unet.to_latents)
+    shortcut, head, to_latents = (cast("P4Conv", layer) for layer in layers)
+    to_latents.coefficients.zero_()
     shortcut.coefficients.mul_(0.1)
     shortcut.coefficients[0] = 0
     shortcut.coefficients[0, 0] = 1

@@ -36,7 +36,7 @@ def live_relu(x: Tensor) -> Tensor:
     """Return max(x, 0) exactly; below zero a tenth of the gradient flows back."""
     if not torch.is_grad_enabled():
         return functional.relu(x)
-    result: Tensor = _LiveReLU.apply(x)
+    result: Tensor = _LiveReLU.apply(x)  # type: ignore[no-untyped-call]
     return result
 
 

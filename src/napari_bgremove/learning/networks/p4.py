@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ORIENTATIONS", "Kind", "P4Conv", "steerable_basis"]
+__all__ = ["ORIENTATIONS", "Kind", "P4Conv", "fill_normal", "steerable_basis"]
 
 ORIENTATIONS = 4
 Kind = str  # "trivial" (one channel, turns with the image) or "regular" (a field)
@@ -58,7 +58,14 @@ def steerable_basis(kernel_size: int) -> Tensor:
         dtype=torch.float64,
         device="cpu",  # also where networks are laid out without memory: arithmetic on "meta" is slow Python
     )
-    return patterns / patterns.flatten(1).norm(dim=1)[:, None, None]
+    norms: Tensor = patterns.flatten(1).norm(dim=1)
+    return patterns / norms[:, None, None]
+
+
+def fill_normal(parameter: Tensor, std: float) -> None:
+    """Draw a parameter from a normal distribution, unless it has no memory (device "meta")."""
+    if not parameter.is_meta:  # torch would import 800 modules to do nothing
+        nn.init.normal_(parameter, std=std)
 
 
 def _invariant_basis(kernel_size: int) -> Tensor:
@@ -107,7 +114,7 @@ class P4Conv(nn.Module):
         self.coefficients = nn.Parameter(torch.empty(out_fields, in_fields, steps, len(basis)))
         self.bias = nn.Parameter(torch.zeros(out_fields))
         in_width = in_fields * (ORIENTATIONS if in_kind == "regular" else 1)
-        nn.init.normal_(self.coefficients, std=math.sqrt(gain / (in_width * len(basis))))
+        fill_normal(self.coefficients, math.sqrt(gain / (in_width * len(basis))))
 
     def expand(self) -> tuple[Tensor, Tensor]:
         """Return the ordinary kernel (out, in, k, k) and bias (out,) this layer is."""

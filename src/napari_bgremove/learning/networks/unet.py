@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_bgremove.learning.networks.p4 import P4Conv
+from napari_bgremove.learning.networks.p4 import P4Conv, fill_normal
 from napari_bgremove.learning.networks.upsampling import upsample_and_convolve
 
 __all__ = ["STRIDE", "UNet", "plain_conv"]
@@ -41,15 +41,18 @@ def plain_conv(
     width_in = in_fields * (4 if in_kind == "regular" else 1)
     width_out = out_fields * (4 if out_kind == "regular" else 1)
     conv = nn.Conv2d(width_in, width_out, kernel_size, padding=kernel_size // 2)
-    nn.init.normal_(conv.weight, std=(gain / (width_in * kernel_size**2)) ** 0.5)
-    nn.init.zeros_(conv.bias)
+    fill_normal(conv.weight, (gain / (width_in * kernel_size**2)) ** 0.5)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
     return conv
 
 
 class _DoubleConv(nn.Module):
     """Two 3x3 convolutions, each followed by ReLU; topology A adds a 1x1 shortcut."""
 
-    def __init__(self, conv: Conv, in_fields: int, out_fields: int, *, in_kind: str = "regular", shortcut: bool = False):
+    def __init__(
+        self, conv: Conv, in_fields: int, out_fields: int, *, in_kind: str = "regular", shortcut: bool = False
+    ):
         super().__init__()
         self.first = conv(in_fields, out_fields, in_kind=in_kind)
         self.second = conv(out_fields, out_fields)
@@ -87,7 +90,9 @@ class UNet(nn.Module):
         confirmed.
     """
 
-    def __init__(self, conv: Conv, fields: Sequence[int], *, in_channels: int = 1, latents: int = 16, topology: str = "D") -> None:
+    def __init__(
+        self, conv: Conv, fields: Sequence[int], *, in_channels: int = 1, latents: int = 16, topology: str = "D"
+    ) -> None:
         super().__init__()
         widths = list(fields)
         ins = [in_channels, *widths[:-1]]

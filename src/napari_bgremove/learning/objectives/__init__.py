@@ -1,0 +1,1 @@
+"""What training minimises: each objective returns its total and its named terms."""

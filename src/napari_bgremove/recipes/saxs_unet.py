@@ -1,0 +1,207 @@
+"""Bremsstrahlung removal from SAXS images, after Starke & Smid (2023).
+
+"Software: removal of bremsstrahlung background from SAXS signals with deep
+neural networks", HZDR, doi:10.14278/rodare.2586. Every number of the text is a
+default here, named after what the text calls it. What the text leaves open is
+marked "open"; where we differ by default, the docstring says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_bgremove._validation import check_choice
+
+if TYPE_CHECKING:
+    from napari_bgremove.images.patches import PatchSet
+    from napari_bgremove.learning.datasets import SyntheticSums
+    from napari_bgremove.learning.inference import ApplyOptions
+    from napari_bgremove.learning.model_file import ModelDescription
+    from napari_bgremove.learning.networks import AdditiveNetwork
+    from napari_bgremove.learning.objectives.additive import AdditiveObjective
+    from napari_bgremove.learning.training import TrainOptions
+
+__all__ = ["NETWORK_PRESETS", "SaxsUnetRecipe"]
+
+# Fields per encoder block; "paper" is the published width. Kept here as plain
+# numbers so that a form can list them without torch.
+NETWORK_PRESETS = ("paper", "medium", "small", "tiny")
+
+
+@dataclass(frozen=True)
+class SaxsUnetRecipe:
+    """The numbers of the method.
+
+    Attributes
+    ----------
+    patch : int
+        Side of patches and tiles in pixels ("patches of 128 x 128 pixels").
+    signal_patches, background_patches : int
+        Training patches in all ("1754 signal patches", "4711 noise patches").
+    min_intensity : float or None
+        Threshold on the integrated intensity of a signal patch, in the unit
+        of the image; open. None: a tenth of an average patch.
+    amplitude_decades : tuple of float
+        Signal amplitudes are multiplied by 10^u, u uniform in this range
+        (range open).
+    hit_free_share : float
+        Share of pairs without background (ours; 0 in the paper).
+    mask_threshold : float
+        Signal mask: height above the local background in its scatter (open).
+    mask_grow : int
+        Pixels the signal mask is grown by (open).
+    percentiles : tuple of float
+        Bounds of the normalisation ("1 and 99.95 percentiles").
+    normalization : {"conserving", "literal"}
+        "literal" is as published; see images/normalization.py.
+    equivariant : bool
+        False trains the ordinary UNet over as many channels.
+    preset : {"paper", "medium", "small", "tiny"}
+        Width: 32/64/128/256 fields as published, or a fraction of it.
+    topology : {"D", "A"}
+        Two readings of the text with 5.71 and 5.88 million parameters at
+        paper width. Topology not confirmed.
+    guides : tuple of int
+        Sizes in pixels of grey openings that the network sees beside the
+        image (ours; none in the paper).
+    literal_head : bool
+        True takes the gradient of the printed ReLU head, which can die.
+    rot90 : bool
+        Turn each pair by multiples of 90 degrees (control experiment).
+    latents : int
+        Latent maps ("latent feature maps l with 16 channels").
+    epochs, batch_size, learning_rate, weight_decay
+        "400 epochs with a batch size of 16 ... AdamW ... 10^-4 and no weight
+        decay".
+    warmup_steps : int
+        Steps of rising learning rate (ours): guards the head at the start.
+    schedule : {"constant", "cosine"}
+        "constant" as published.
+    sample_mean : {"arithmetic", "geometric"}
+        How the samples of a batch are averaged; "arithmetic" as published.
+    rmse_weight : float
+        Weight of the root mean squared error of the signal (ours; 0 as
+        published).
+    flux_weight : float
+        Weight of the error of the integrated signal (ours; 0 as published).
+    validation_share : float
+        Share of shots held out; split by shot, never by patch.
+    offsets : tuple
+        Grids of tiles ("[0,0], [96,32], [32,96], [64,64]").
+    merge : {"weighted", "median", "mean"}
+        "weighted" is w_i = 1/((|p_i - m|/2) + 2).
+    padded : bool
+        True mirrors the rim so that every pixel gets four predictions; False
+        as published.
+    seed : int
+    """
+
+    patch: int = 128
+    signal_patches: int = 1754
+    background_patches: int = 4711
+    min_intensity: float | None = None
+    amplitude_decades: tuple[float, float] = (-1.0, 1.0)
+    hit_free_share: float = 0.1
+    mask_threshold: float = 4.0
+    mask_grow: int = 8
+    percentiles: tuple[float, float] = (1.0, 99.95)
+    normalization: str = "conserving"
+    equivariant: bool = True
+    preset: str = "paper"
+    topology: str = "D"
+    guides: tuple[int, ...] = ()
+    literal_head: bool = False
+    rot90: bool = False
+    latents: int = 16
+    epochs: int = 400
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    warmup_steps: int = 200
+    schedule: str = "constant"
+    sample_mean: str = "arithmetic"
+    rmse_weight: float = 0.0
+    flux_weight: float = 0.0
+    validation_share: float = 0.15
+    offsets: tuple[tuple[int, int], ...] = ((0, 0), (96, 32), (32, 96), (64, 64))
+    merge: str = "weighted"
+    padded: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("preset", self.preset, NETWORK_PRESETS)
+        check_choice("topology", self.topology, ("D", "A"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, for a model file or a run."""
+        return asdict(self)
+
+    def build_network(self) -> AdditiveNetwork:
+        """Build the network, its initial weights fixed by the seed."""
+        from napari_bgremove.learning.networks import PRESETS, NetworkSpec, build_network
+
+        spec = NetworkSpec(
+            family="c4_unet" if self.equivariant else "plain_unet",
+            topology=self.topology,  # type: ignore[arg-type]  # validated by pydantic
+            fields=PRESETS[self.preset],
+            latents=self.latents,
+            guides=self.guides,  # type: ignore[arg-type]
+            literal_head=self.literal_head,
+        )
+        return build_network(spec, seed=self.seed)
+
+    def build_objective(self) -> AdditiveObjective:
+        """Build the objective: mean absolute error on both parts."""
+        from napari_bgremove.learning.objectives.additive import AdditiveObjective
+
+        return AdditiveObjective(mean=self.sample_mean, rmse_weight=self.rmse_weight, flux_weight=self.flux_weight)
+
+    def build_datasets(self, signal: PatchSet, background: PatchSet) -> tuple[SyntheticSums, SyntheticSums]:
+        """Build training and validation data, split by shot."""
+        from napari_bgremove.learning.datasets import SyntheticSums
+
+        signal_train, signal_held = signal.split_by_shot(self.validation_share, seed=self.seed)
+        background_train, background_held = background.split_by_shot(self.validation_share, seed=self.seed)
+        common = {
+            "amplitude_decades": self.amplitude_decades,
+            "hit_free_share": self.hit_free_share,
+            "percentiles": self.percentiles,
+            "normalization": self.normalization,
+        }
+        training = SyntheticSums(signal_train, background_train, seed=self.seed, rot90=self.rot90, **common)  # type: ignore[arg-type]
+        held = SyntheticSums(signal_held, background_held, seed=self.seed + 1, fixed=True, **common)  # type: ignore[arg-type]
+        return training, held
+
+    def build_train_options(self, *, precision: str = "float32") -> TrainOptions:
+        """Build the options of the training loop."""
+        from napari_bgremove.learning.training import TrainOptions
+
+        return TrainOptions(
+            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, schedule=self.schedule,
+            seed=self.seed, precision=precision,
+        )  # fmt: skip
+
+    def build_apply_options(self) -> ApplyOptions:
+        """Build the options of the application to images."""
+        from napari_bgremove.learning.inference import ApplyOptions
+
+        return ApplyOptions(
+            normalization=self.normalization, percentiles=self.percentiles, tile=self.patch,
+            offsets=self.offsets, merge=self.merge, padded=self.padded,
+        )  # fmt: skip
+
+    def build_description(self, network: AdditiveNetwork, **provenance: Any) -> ModelDescription:
+        """Describe a network trained by this recipe, for its model file."""
+        from napari_bgremove.learning.model_file import ModelDescription
+
+        return ModelDescription(
+            network=network.spec,
+            normalization=self.normalization,  # type: ignore[arg-type]
+            percentiles=self.percentiles,
+            tile=self.patch,
+            merge=self.merge,  # type: ignore[arg-type]
+            recipe={"name": "saxs_unet", **self.to_dict()},
+            provenance=provenance,
+        )
