@@ -1,0 +1,1 @@
+"""Classical denoisers, used as baselines: numpy and scipy only."""
