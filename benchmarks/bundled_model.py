@@ -1,0 +1,137 @@
+"""Make the training data of the bundled model, from the generator alone.
+
+    python benchmarks/bundled_model.py patches OUT --shots 300
+    python benchmarks/bundled_model.py train OUT            (resumable)
+
+The patches come the way a user's would: an x-ray-only and a full shot of one
+experiment, the signal mask from the former, background patches from where it
+leaves room. Nothing measured enters: no file of the report card is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_bgremove.engine.jobs import TrainJob, read_job
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.train_run import run_training
+from napari_bgremove.errors import ComputeError
+from napari_bgremove.images.gate import gate_image
+from napari_bgremove.images.masks import estimate_signal_mask
+from napari_bgremove.images.patches import PatchSet, extract_background_patches, extract_signal_patches, join_patch_sets
+from napari_bgremove.io.patch_sets import write_patch_set
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.synthetic.detector import Detector
+from napari_bgremove.synthetic.saxs import make_full_shot, make_xray_only_shot
+from napari_bgremove.synthetic.scattering import Scattering
+
+PATCHES_PER_SHOT = 12
+# Scattering families that leave dark places on the detector, for harvesting.
+LOCAL_FAMILIES = ("saxs", "grating")
+
+
+def harvest_signal(seed: int) -> PatchSet | None:
+    """Signal patches of one x-ray-only shot, scaled so that the 99th percentile is 1 keV."""
+    rng = np.random.default_rng([seed, 1])
+    # Read noise belongs to the background patch: scaled with the signal it would
+    # become as large as the signal itself.
+    detector = dataclasses.replace(Detector.draw(rng), read_noise=0.0, common_mode=0.0, column_residue=0.0)
+    shot = make_xray_only_shot(seed, detector=detector)
+    image = gate_image(shot.measured, valid_mask=shot.valid_mask).values
+    try:
+        patches = extract_signal_patches(
+            image, count=PATCHES_PER_SHOT, seed=seed, any_angle=bool(seed % 2), name=f"shot {seed}"
+        )
+    except ComputeError:
+        return None  # a shot without scattering on the detector
+    level = np.nanpercentile(patches.patches, 99, axis=(1, 2))
+    peak = np.nanmax(patches.patches, axis=(1, 2))
+    scale = np.where(level > 0.02 * peak / 100, level, peak)
+    keep = scale > 0
+    scaled = patches.patches[keep] / scale[keep, None, None]
+    return PatchSet(
+        scaled.astype(np.float32), "signal", patches.positions[keep], patches.angles[keep], patches.shots[keep],
+        patches.shot_names, patches.metadata,
+    )  # fmt: skip
+
+
+def harvest_background(seed: int) -> PatchSet | None:
+    """Background patches of one full shot, where its x-ray-only shot is dark."""
+    rng = np.random.default_rng([seed, 2])
+    scattering = Scattering.draw(rng)
+    while scattering.family not in LOCAL_FAMILIES:
+        scattering = Scattering.draw(rng)
+    # A pedestal would pass as background, and a bright tail leaks past any mask.
+    scattering = dataclasses.replace(
+        scattering, pedestal_kev=0.0, noise_kev=0.0, level_kev=min(scattering.level_kev, 30.0)
+    )
+    reference = make_xray_only_shot(seed, scattering=scattering)
+    full = make_full_shot(seed, scattering=scattering)
+    mask = estimate_signal_mask(gate_image(reference.measured, valid_mask=reference.valid_mask).values)
+    image = gate_image(full.measured, valid_mask=full.valid_mask).values
+    try:
+        return extract_background_patches(image, mask, count=PATCHES_PER_SHOT, seed=seed, name=f"shot {seed}")
+    except ComputeError:
+        return None  # the signal covers this detector
+
+
+def train(out: Path, run: str, *, epochs: int, preset: str, start_from: str | None, threads: int | None) -> None:
+    """Train, or go on, in OUT/RUN; stop with ctrl-C or an empty file `stop` in it."""
+    recipe = SaxsUnetRecipe(
+        preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.15, sample_mean="geometric",
+        rmse_weight=2.0, flux_weight=0.2, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
+        schedule="cosine",
+    )  # fmt: skip
+    job = TrainJob(
+        recipe=recipe, signal=str(out / "signal.npz"), background=str(out / "background.npz"), precision="bfloat16",
+        samples_per_epoch=800, validation_samples=64, threads=threads, start_from=start_from,
+    )  # fmt: skip
+    folder = RunFolder(out / run)
+    if not folder.job.exists():
+        folder.create(job.model_dump_json(indent=1))
+    print(run_training(folder, read_job(folder.job), listener=_print_epochs))
+
+
+def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> None:
+    """Write OUT/signal.npz and OUT/background.npz."""
+    seeds = range(first_seed, first_seed + shots)
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for name, one_shot in (("signal", harvest_signal), ("background", harvest_background)):
+            sets = [s for s in pool.imap(one_shot, seeds) if s is not None]
+            joined = join_patch_sets(sets)
+            write_patch_set(out / f"{name}.npz", joined)
+            print(f"{name}: {len(joined)} patches from {len(joined.shot_names)} of {len(seeds)} shots", flush=True)
+
+
+def _print_epochs(event: dict[str, Any]) -> None:
+    if event["event"] != "step":
+        print(event, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=["patches", "train"])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--shots", type=int, default=220)
+    parser.add_argument("--first-seed", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--epochs", type=int, default=80, help="of 800 samples each")
+    parser.add_argument("--run", default="run", help="name of the run folder in OUT")
+    parser.add_argument("--start-from", help="model file with the initial weights")
+    parser.add_argument("--threads", type=int)
+    a = parser.parse_args()
+    if a.step == "patches":
+        harvest(a.out, shots=a.shots, first_seed=a.first_seed, processes=a.processes)
+    else:
+        train(a.out, a.run, epochs=a.epochs, preset=a.preset, start_from=a.start_from, threads=a.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""`python -m napari_bgremove.engine RUN`: do the job of a run folder, alone.
+
+Nobody listens: what happens goes to the events file, and so does a failure.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from napari_bgremove.engine.jobs import SeparateJob, TrainJob, read_job
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+
+__all__ = ["main"]
+
+
+def main(run: str) -> int:
+    """Do the job in folder `run`; return the exit code."""
+    folder = RunFolder(Path(run))
+    try:
+        do_job(folder, read_job(folder.job))
+    except (ReadError, ModelFileError, ComputeError, ValueError, OSError) as error:
+        folder.emit("failed", kind=type(error).__name__, message=str(error))
+        return 1
+    except BaseException as error:
+        # A bug, or a signal: the panel that follows the run has to learn of it.
+        folder.emit("failed", kind=type(error).__name__, message=str(error), details=traceback.format_exc())
+        raise
+    return 0
+
+
+def do_job(folder: RunFolder, job: TrainJob | SeparateJob) -> None:
+    """Run a job, events going to the folder's events file."""
+    if isinstance(job, TrainJob):
+        from napari_bgremove.engine.train_run import run_training
+
+        run_training(folder, job)
+    else:
+        from napari_bgremove.engine.separate_run import run_separation
+
+        folder.occupy()
+        try:
+            run_separation(job, emit=folder.emit, should_stop=lambda: folder.stop_asked)
+        finally:
+            folder.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

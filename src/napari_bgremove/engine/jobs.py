@@ -1,0 +1,117 @@
+"""Job descriptions: what to do, as plain validated values in one JSON file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from napari_bgremove.errors import ReadError
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+
+__all__ = ["Job", "SeparateJob", "TrainJob", "read_job"]
+
+
+class TrainJob(BaseModel):
+    """Train a network on two patch sets.
+
+    Attributes
+    ----------
+    recipe : SaxsUnetRecipe
+        Fields left out of the job keep the recipe's defaults.
+    signal, background : str
+        Patch set files.
+    start_from : str or None
+        Model file whose weights are the initial ones, to fit it to other
+        data; its network has to be that of the recipe.
+    device, precision, threads
+        Where and how to compute.
+    samples_per_epoch : int or None
+        None: one sample per signal patch.
+    validation_samples : int
+    keep_every : int
+        Every so many epochs the weights are kept for good; the last ten are
+        kept anyway.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["train"] = "train"
+    recipe: SaxsUnetRecipe = Field(default_factory=SaxsUnetRecipe)
+    signal: str
+    background: str
+    start_from: str | None = None
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
+    samples_per_epoch: int | None = Field(default=None, ge=1)
+    validation_samples: int = Field(default=256, ge=1)
+    keep_every: int = Field(default=10, ge=1)
+
+
+class SeparateJob(BaseModel):
+    """Separate images with a model.
+
+    Attributes
+    ----------
+    inputs : list of str
+        Image files.
+    out : str
+        Folder of the results.
+    model : str or None
+        None: the bundled model.
+    dataset : str or None
+        HDF5 dataset; None guesses and says so.
+    mask : str or None
+        Mask file, True where a pixel is usable.
+    kev_per_unit : float or None
+        Energy of one unit of the image; None takes the file's word, if any.
+    cluster : str or None
+        Address of a dask scheduler.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["separate"] = "separate"
+    inputs: list[str]
+    out: str
+    model: str | None = None
+    dataset: str | None = None
+    mask: str | None = None
+    gap_values: tuple[float, ...] | None = None
+    saturation: float | None = None
+    kev_per_unit: Annotated[float, Field(gt=0)] | None = None
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    normalization: Literal["conserving", "literal"] | None = None
+    merge: Literal["weighted", "median", "mean"] | None = None
+    padded: bool = True
+    residual: bool = False
+    format: Literal["tiff", "hdf5"] = "tiff"
+    cluster: str | None = None
+
+
+Job = Annotated[TrainJob | SeparateJob, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[TrainJob | SeparateJob] = TypeAdapter(Job)
+
+
+def read_job(path: Path) -> TrainJob | SeparateJob:
+    """Read and validate a job file.
+
+    Raises
+    ------
+    ReadError
+        When the file is missing or is no valid job.
+    """
+    try:
+        return _ADAPTER.validate_json(path.read_bytes())
+    except OSError as error:
+        msg = f"'{path}' cannot be read: {error.strerror}. Is this a run folder?"
+        raise ReadError(msg) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        msg = f"'{path}' is not a valid job: {'.'.join(str(x) for x in first['loc'])}: {first['msg']}."
+        raise ReadError(msg) from error

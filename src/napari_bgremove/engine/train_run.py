@@ -1,0 +1,280 @@
+"""A training in a run folder: checkpoints, metrics and previews around the loop."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_bgremove._files import atomic_write
+from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.errors import ComputeError, ReadError
+from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.io.patch_sets import read_patch_set
+
+if TYPE_CHECKING:
+    from napari_bgremove.learning.distributed import Ranks
+    from napari_bgremove.learning.networks import AdditiveNetwork
+    from napari_bgremove.learning.training import EpochDone, Training
+
+__all__ = ["run_training"]
+
+# A step-exact checkpoint at least this often, so that a kill loses little.
+CHECKPOINT_SECONDS = 30.0
+KEPT_EPOCHS = 10
+NETWORK_STRIDE = 8  # three poolings by two
+Listener = Callable[[dict[str, Any]], None]
+
+
+def run_training(
+    folder: RunFolder,
+    job: TrainJob,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    listener: Listener | None = None,
+) -> str:
+    """Train until the last epoch or until asked to stop; resume where it was.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        With `job.json` written. A `model.safetensors` in it is continued.
+    job : TrainJob
+    should_stop : callable
+        Asked after every step, besides the folder's stop file.
+    listener : callable, optional
+        Gets every event as it is written.
+
+    Returns
+    -------
+    str
+        "finished" or "stopped"; the newest model is loadable in both cases.
+    """
+    from napari_bgremove.learning.devices import limited_threads
+    from napari_bgremove.learning.distributed import join_ranks
+
+    with ExitStack() as stack:
+        stack.enter_context(limited_threads(job.threads))
+        ranks = join_ranks()
+        if ranks.is_first:
+            folder.occupy()
+            stack.callback(folder.release)
+        run = _Run(folder, job, ranks, listener)
+        return run.go(should_stop)
+
+
+@dataclass
+class _Run:
+    folder: RunFolder
+    job: TrainJob
+    ranks: Ranks
+    listener: Listener | None
+
+    def __post_init__(self) -> None:
+        from napari_bgremove.learning.devices import describe_device, pick_device
+        from napari_bgremove.learning.training import Training
+
+        self.device = pick_device(self.job.device)
+        signal, background = read_patch_set(Path(self.job.signal)), read_patch_set(Path(self.job.background))
+        _check_patches(signal, background)
+        self.recipe = dataclasses.replace(self.job.recipe, patch=signal.patch)
+        training, held = self.recipe.build_datasets(signal, background)
+        training = dataclasses.replace(training, samples=self.job.samples_per_epoch)
+        self.network: AdditiveNetwork = self.recipe.build_network()
+        self.best = float("inf")
+        restored = self._read_checkpoint()
+        self.training: Training = Training(
+            self.network,
+            self.recipe.build_objective(),
+            training,
+            dataclasses.replace(held, samples=self.job.validation_samples),
+            self.recipe.build_train_options(precision=self.job.precision),
+            self.device,
+            self.ranks,
+        )
+        if restored is not None:
+            self.training.restore(*restored)
+        self.emit(
+            "started",
+            device=describe_device(self.device),
+            epoch=self.training.epoch,
+            step=self.training.step,
+            epochs=self.recipe.epochs,
+            steps=self.training.steps,
+            resumed=restored is not None,
+        )
+        self._write_run_record(signal.shot_names, background.shot_names)
+
+    def go(self, should_stop: Callable[[], bool]) -> str:
+        """Iterate the training and write what happens."""
+        from napari_bgremove.learning.training import EpochDone
+
+        saved = time.monotonic()
+        for progress in self.training.run():
+            if isinstance(progress, EpochDone):
+                self._finish_epoch(progress)
+                saved = time.monotonic()
+            else:
+                self.emit(
+                    "step",
+                    epoch=progress.epoch,
+                    step=progress.step,
+                    steps=progress.steps,
+                    samples_per_second=round(progress.samples_per_second, 2),
+                    **_rounded(progress.terms),
+                )
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._checkpoint()
+                    saved = time.monotonic()
+            if self._agree_to_stop(should_stop):
+                self._checkpoint()
+                self.emit("stopped", epoch=self.training.epoch, step=self.training.step)
+                return "stopped"
+        self.emit("finished", epoch=self.training.epoch)
+        return "finished"
+
+    def emit(self, event: str, **values: Any) -> None:
+        """Write an event, from the first process only."""
+        if not self.ranks.is_first:
+            return
+        self.folder.emit(event, **values)
+        if self.listener is not None:
+            self.listener({"event": event, **values})
+
+    def _agree_to_stop(self, should_stop: Callable[[], bool]) -> bool:
+        # All processes must leave the loop at the same step.
+        wish = float(should_stop() or self.folder.stop_asked)
+        return self.ranks.sum_values({"stop": wish})["stop"] > 0
+
+    def _finish_epoch(self, done: EpochDone) -> None:
+        self.emit(
+            "epoch",
+            epoch=done.epoch,
+            epochs=done.epochs,
+            seconds=round(done.seconds, 2),
+            training=_rounded(done.training),
+            validation=_rounded(done.validation),
+        )
+        if not self.ranks.is_first:
+            return
+        self._checkpoint()
+        loss = done.validation.get("loss", done.training["loss"])
+        if loss < self.best:
+            self.best = loss
+            self._write(self.folder.best)
+        self._write(self.folder.epoch_model(done.epoch))
+        self._drop_old_epochs(done.epoch)
+        self._append_metrics(done)
+        self._write_preview(done.epoch)
+
+    def _checkpoint(self) -> None:
+        if not self.ranks.is_first:
+            return
+        tensors, numbers = self.training.state()
+        self._write(self.folder.model, training=tensors, progress={**numbers, "best": min(self.best, 1e30)})
+
+    def _write(self, path: Path, *, training: Any = None, progress: dict[str, float] | None = None) -> None:
+        from napari_bgremove.learning.model_file import write_model
+
+        description = self.recipe.build_description(
+            self.network, epochs_done=self.training.epoch, steps_per_epoch=self.training.steps, written=time.time()
+        )
+        if progress:
+            description = description.model_copy(update={"progress": progress})
+        write_model(path, self.network, description, training=training)
+
+    def _read_checkpoint(self) -> tuple[Any, dict[str, float]] | None:
+        from napari_bgremove.learning.model_file import read_model
+
+        resumed = self.folder.model.exists()
+        source = self.folder.model if resumed else self.job.start_from
+        if source is None:
+            return None
+        loaded = read_model(source)
+        if loaded.network.spec != self.network.spec:
+            msg = f"'{source}' holds another network than the recipe asks for; give the recipe of that model."
+            raise ComputeError(msg)
+        self.network.load_state_dict(loaded.network.state_dict())
+        if not resumed:
+            return None
+        numbers = dict(loaded.description.progress)
+        self.best = numbers.pop("best", float("inf"))
+        return loaded.training, numbers
+
+    def _append_metrics(self, done: EpochDone) -> None:
+        names = sorted(done.training)
+        header = ["epoch", "seconds", *(f"training_{n}" for n in names), *(f"validation_{n}" for n in names)]
+        row: list[Any] = [done.epoch, f"{done.seconds:.3f}"]
+        row += [f"{part.get(n, float('nan')):.8g}" for part in (done.training, done.validation) for n in names]
+        old = self.folder.metrics.read_text().splitlines(keepends=True) if self.folder.metrics.exists() else []
+        # A resumed run may repeat an epoch that was measured but not checkpointed.
+        kept = [line for line in old[1:] if int(line.split(",")[0]) < done.epoch]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        text.writelines(kept)
+        writer.writerow(row)
+        atomic_write(self.folder.metrics, text.getvalue())
+
+    def _write_preview(self, epoch: int) -> None:
+        from napari_bgremove.learning.inference import ApplyOptions, predict_tiles
+
+        held = self.training.validation
+        assert held is not None  # built above
+        pair = {name: values[:, 0] for name, values in held.batch(0, [0]).items()}
+        parts = predict_tiles(self.network, pair["measured"], options=ApplyOptions(device=self.device))
+        predicted = dict(zip(("predicted_signal", "predicted_background"), parts, strict=True))
+        self.folder.write_preview(epoch, {name: values[0] for name, values in (pair | predicted).items()})
+
+    def _drop_old_epochs(self, epoch: int) -> None:
+        for old in list(self.folder.kept_epochs()):
+            if old <= epoch - KEPT_EPOCHS and (old + 1) % self.job.keep_every:
+                self.folder.epoch_model(old).unlink()
+
+    def _write_run_record(self, signal_shots: tuple[str, ...], background_shots: tuple[str, ...]) -> None:
+        from napari_bgremove.learning.devices import describe_software
+
+        if not self.ranks.is_first:
+            return
+        record = {
+            "recipe": self.recipe.to_dict(),
+            "data": {name: _file_hash(Path(getattr(self.job, name))) for name in ("signal", "background")},
+            "shots": {"signal": len(signal_shots), "background": len(background_shots)},
+            "versions": describe_software(),
+            "processes": self.ranks.size,
+        }
+        atomic_write(self.folder.path / "run.json", json.dumps(record, indent=1))
+
+
+def _check_patches(signal: PatchSet, background: PatchSet) -> None:
+    for patches, role in ((signal, "signal"), (background, "background")):
+        if patches.role != role:
+            msg = f"'--{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
+            raise ReadError(msg)
+    if signal.patch != background.patch or signal.patch % NETWORK_STRIDE:
+        msg = (
+            f"'patches' must have one side, a multiple of {NETWORK_STRIDE} pixels; found {signal.patch} (signal) and "
+            f"{background.patch} (background). Cut them again with --patch 128."
+        )
+        raise ReadError(msg)
+
+
+def _rounded(terms: Any) -> dict[str, float]:
+    return {name: float(f"{value:.6g}") for name, value in terms.items()}
+
+
+def _file_hash(path: Path) -> dict[str, str]:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"file": path.name, "sha256": digest.hexdigest()}

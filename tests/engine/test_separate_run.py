@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_bgremove.engine.jobs import SeparateJob
+from napari_bgremove.engine.separate_run import run_separation
+from napari_bgremove.errors import ComputeError, ModelFileError
+from napari_bgremove.io.images import read_image
+from napari_bgremove.io.results import read_provenance, write_image
+from napari_bgremove.learning.inference import ApplyOptions
+from napari_bgremove.learning.lazy import iterate_separations, separate_stack
+from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model
+from napari_bgremove.learning.networks import NetworkSpec, build_network
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> str:
+    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
+    path = tmp_path / "model.safetensors"
+    write_model(path, network, ModelDescription(network=network.spec, tile=32))
+    return str(path)
+
+
+def _image(seed: int = 0, shape: tuple[int, ...] = (50, 70)) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.poisson(4, shape) + (rng.random(shape) < 0.03) * rng.uniform(20, 80, shape)).astype(np.float32)
+
+
+def _job(inputs: list[Path], out: Path, model: str, **options: Any) -> SeparateJob:
+    return SeparateJob(inputs=[str(p) for p in inputs], out=str(out), model=model, device="cpu", **options)
+
+
+def _ignore(event: str, **values: Any) -> None:
+    pass
+
+
+def test_one_image_gives_three_images_and_a_ledger_that_adds_up(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "shot.tif", _image(), provenance={})
+    (files,) = run_separation(_job([source], tmp_path / "out", model_file, kev_per_unit=2.0), emit=_ignore)
+    assert {p.name for p in files.values()} == {
+        "shot-signal.tif", "shot-background.tif", "shot-uncertainty.tif", "shot.json",
+    }  # fmt: skip
+    record = read_provenance(files["ledger"])
+    ledger = record["ledger"]
+    assert record["ledger_unit"] == "keV"
+    assert ledger["measured"] == pytest.approx(2 * _image().sum(dtype=np.float64))
+    assert ledger["measured"] == pytest.approx(ledger["signal"] + ledger["background"] + ledger["residual"])
+    signal = read_image(files["signal"])
+    assert signal.dtype == np.float32
+    assert ledger["signal"] == pytest.approx(2 * signal.sum(dtype=np.float64), rel=1e-6)
+    assert read_provenance(files["signal"])["model"]["tensors_sha256"] == read_model(model_file).sha256
+
+
+def test_a_stack_comes_out_frame_by_frame_as_its_images_would(tmp_path: Path, model_file: str) -> None:
+    stack = _image(shape=(3, 50, 70))
+    source = write_image(tmp_path / "stack.tif", stack, provenance={})
+    singles = [write_image(tmp_path / f"single{i}.tif", frame, provenance={}) for i, frame in enumerate(stack)]
+    (files,) = run_separation(_job([source], tmp_path / "out", model_file), emit=_ignore)
+    alone = run_separation(_job(singles, tmp_path / "out", model_file), emit=_ignore)
+    for i, one in enumerate(alone):
+        np.testing.assert_array_equal(read_image(files["signal"], frame=i), read_image(one["signal"]))
+    assert len(read_provenance(files["ledger"])["ledger"]) == 3
+
+
+def test_a_stack_that_is_stopped_leaves_no_half_file(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "stack.tif", _image(shape=(3, 50, 70)), provenance={})
+    events: list[str] = []
+    written = run_separation(
+        _job([source], tmp_path / "out", model_file),
+        emit=lambda event, **_: events.append(event),
+        should_stop=lambda: True,
+    )
+    assert written == []
+    assert events[-1] == "stopped"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_gaps_stay_nan_and_are_in_no_sum(tmp_path: Path, model_file: str) -> None:
+    image = _image().astype(np.int32)
+    image[20:23] = -1
+    np.save(tmp_path / "gaps.npy", image)
+    (files,) = run_separation(_job([tmp_path / "gaps.npy"], tmp_path / "out", model_file, residual=True), emit=_ignore)
+    for name in ("signal", "background", "uncertainty", "residual"):
+        values = read_image(files[name])
+        assert np.isnan(values[20:23]).all()
+        assert np.isfinite(np.delete(values, (20, 21, 22), axis=0)).all()
+    assert read_provenance(files["ledger"])["ledger"]["measured"] == image[image >= 0].sum()
+
+
+def test_results_that_would_overwrite_each_other_are_refused_before_the_work(tmp_path: Path, model_file: str) -> None:
+    inputs = [write_image(tmp_path / folder / "shot.tif", _image(), provenance={}) for folder in "ab"]
+    with pytest.raises(ComputeError, match="would both be written as 'shot-signal'"):
+        run_separation(_job(inputs, tmp_path / "out", model_file), emit=_ignore)
+
+
+def test_a_cluster_gives_what_one_process_gives(tmp_path: Path, model_file: str) -> None:
+    from distributed import LocalCluster
+
+    source = write_image(tmp_path / "stack.tif", _image(shape=(5, 50, 70)), provenance={})
+    (serial,) = run_separation(_job([source], tmp_path / "serial", model_file), emit=_ignore)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:  # fmt: skip
+        job = _job([source], tmp_path / "cluster", model_file, cluster=cluster.scheduler_address)
+        (spread,) = run_separation(job, emit=_ignore)
+    for name in ("signal", "background", "uncertainty"):
+        for i in range(5):
+            np.testing.assert_allclose(
+                read_image(spread[name], frame=i), read_image(serial[name], frame=i), rtol=1e-5, atol=1e-5
+            )
+
+
+def test_a_cluster_that_does_not_answer_is_said(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "shot.tif", _image(), provenance={})
+    job = _job([source], tmp_path, model_file, cluster="tcp://127.0.0.1:1")
+    with pytest.raises(ComputeError, match="does not answer"):
+        run_separation(job, emit=_ignore)
+
+
+def test_a_lazy_stack_is_computed_only_when_asked_for(model_file: str) -> None:
+    frames = da.from_array(_image(shape=(4, 40, 40)), chunks=(1, 40, 40))
+    model = read_model(model_file)
+    parts = separate_stack(frames, model, ApplyOptions(tile=32))
+    assert parts.shape == (4, 4, 40, 40)
+    for i, separation in enumerate(iterate_separations(parts)):
+        np.testing.assert_allclose(separation.measured, frames[i].compute())
+
+
+def test_a_model_that_changed_meanwhile_is_refused(model_file: str) -> None:
+    frames = da.from_array(_image(shape=(1, 40, 40)), chunks=(1, 40, 40))
+    parts = separate_stack(frames, read_model(model_file), ApplyOptions(tile=32))
+    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=4)
+    write_model(model_file, network, ModelDescription(network=network.spec, tile=32))
+    with pytest.raises(ModelFileError, match="has changed since"):
+        next(iterate_separations(parts))
+
+
+_MEASURE_MEMORY = """
+import resource, sys
+import dask.array as da, numpy as np
+from napari_bgremove.io.images import ImageStack
+from napari_bgremove.io.results import StackWriter
+from napari_bgremove.learning.inference import ApplyOptions, separate_image
+from napari_bgremove.learning.networks import NetworkSpec, build_network
+import torch
+
+class Stub(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
+    def forward(self, x):
+        return x, torch.zeros_like(x)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MiB on Linux
+
+def frame(block_id):
+    return np.random.default_rng(block_id[0]).random((1, 512, 1024), np.float32)
+
+stack = da.map_blocks(lambda block_id=None: frame(block_id), chunks=((1,) * 300, (512,), (1024,)), dtype="f4")
+network = Stub()
+separate_image(network, np.zeros((512, 1024), np.float32) + 1, options=ApplyOptions())
+base = peak()
+with StackWriter(sys.argv[1], provenance={}) as writer:
+    for i in range(300):
+        separation = separate_image(network, stack[i].compute(scheduler="synchronous"), options=ApplyOptions())
+        writer.append(separation.signal)
+print(peak() - base)
+"""
+
+
+def test_300_frames_of_a_module_fit_into_512_mib_above_the_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _MEASURE_MEMORY, str(tmp_path / "out.tif")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
+    assert float(result.stdout) < 512
