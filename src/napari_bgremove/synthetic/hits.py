@@ -176,9 +176,7 @@ def make_hits(shape: tuple[int, int], hits: Hits, *, sensor: Sensor, rng: np.ran
     return _read_frames(deposits, shape, hits, sensor=sensor), count
 
 
-def _arriving_electrons(
-    rate: Floats, hits: Hits, sensor: Sensor, rng: np.random.Generator
-) -> tuple[Electrons, int]:
+def _arriving_electrons(rate: Floats, hits: Hits, sensor: Sensor, rng: np.random.Generator) -> tuple[Electrons, int]:
     """All electrons of a shot: set free by photons, from outside, and muons; and how many hits are in view."""
     shares = (1 - hits.electron_share - hits.muon_share, hits.electron_share, hits.muon_share)
     points, seen = zip(*(_enter(rate, share, rng) for share in shares), strict=True)

@@ -97,7 +97,8 @@ class Scattering:
             level_kev=level,
             photon_kev=0.0 if smooth else quantum,
             pedestal_kev=level * float(rng.choice([0.0, 10 ** rng.uniform(-2, 1.0)], p=[0.7, 0.3])),
-            noise_kev=level * float(rng.choice([0.0, 10 ** rng.uniform(-3, -0.7)], p=[0.75, 0.25])),
+            # Analogue readout: from nothing to the size of the signal itself.
+            noise_kev=level * float(rng.choice([0.0, 10 ** rng.uniform(-3, -0.2)], p=[0.65, 0.35])),
             exponent=float(rng.uniform(1.5, 4.2)),
             optics_px=float(rng.choice([0.0, rng.uniform(0.2, 1.5)])),
             spread_px=float(rng.choice([0.0, rng.uniform(0.3, 1.5)], p=[0.75, 0.25])),
