@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # as type checkers understand it, without the cost of imp
 if TYPE_CHECKING:
     from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
     from napari_bgremove.images.masks import estimate_signal_mask
+    from napari_bgremove.io.bundled import BUNDLED_MODEL
     from napari_bgremove.io.images import read_image
     from napari_bgremove.learning.inference import separate_image
     from napari_bgremove.learning.model_file import read_model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from napari_bgremove.separation import Separation, Separator
 
 __all__ = [
+    "BUNDLED_MODEL",
     "ComputeError",
     "ModelFileError",
     "ReadError",
@@ -34,6 +36,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives; tests/test_imports.py holds it equal to the imports above.
 _HOMES = {
+    "BUNDLED_MODEL": "io.bundled",
     "ComputeError": "errors",
     "ModelFileError": "errors",
     "ReadError": "errors",

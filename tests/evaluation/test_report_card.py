@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_bgremove.evaluation import report_card as module
 from napari_bgremove.evaluation.baselines import Tuning, tune_baselines
 from napari_bgremove.evaluation.card_figures import draw_examples, draw_gains, write_figure
 from napari_bgremove.evaluation.card_summary import ReportCard
@@ -118,14 +117,12 @@ def test_a_level_without_tuning_is_named(tuning: Tuning) -> None:
         run_card("", {}, levels=(7.0,), tuning=tuning)
 
 
-def test_harm_is_the_share_of_intensity_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_harm_is_the_share_of_intensity_moved() -> None:
     values = np.full((8, 8), 4.0, np.float32)
     values[0] = np.nan
     image = CleanImage("made", "made.npy", values, np.isfinite(values))
-    monkeypatch.setattr(module, "iter_clean_images", lambda folder: iter([image]))
-    rows = measure_harm("", {"nothing": lambda x: x, "tenth": lambda x: x * np.float32(0.9)})
+    rows = measure_harm([image], {"nothing": lambda x: x, "tenth": lambda x: x * np.float32(0.9)})
     assert [row.harm for row in rows] == pytest.approx([0, 0.1], abs=1e-6)
-    assert measure_harm("", {"nothing": lambda x: x}, files=["other.npy"]) == ()
 
 
 def test_csv_has_a_line_per_row_and_the_same_numbers(card: ReportCard, tmp_path: Path) -> None:

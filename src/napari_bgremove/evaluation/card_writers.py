@@ -14,7 +14,7 @@ from typing import Any
 from napari_bgremove._files import atomic_write
 from napari_bgremove.evaluation.card_summary import CardRow, HarmRow, ReportCard, SourceSummary
 
-__all__ = ["as_document", "as_markdown", "write_card_csv", "write_card_json", "write_card_markdown"]
+__all__ = ["as_document", "as_markdown", "harm_as_markdown", "write_card_csv", "write_card_json", "write_card_markdown"]
 
 
 def write_card_csv(path: Path | str, card: ReportCard) -> Path:
@@ -57,10 +57,14 @@ def as_markdown(card: ReportCard, *, harm: Sequence[HarmRow] = ()) -> str:
         parts.append(f"### p99 = {level:g} keV\n")
         parts.append(_source_table([one for one in card.sources if one.level_kev == level]))
     if harm:
-        parts.append("### Real images without added hits\n")
-        cells = [[row.method, row.source, row.file, f"{100 * row.harm:.2f} %"] for row in harm]
-        parts.append(_table(["method", "source", "file", "sum abs(s - x) / sum x"], cells))
+        parts.append(f"### Images without hits\n\n{harm_as_markdown(harm)}")
     return "\n".join(parts)
+
+
+def harm_as_markdown(harm: Sequence[HarmRow]) -> str:
+    """Return what each method takes from images without hits as a table."""
+    cells = [[row.method, row.source, row.file, f"{100 * row.harm:.2f} %"] for row in harm]
+    return _table(["method", "source", "file", "sum abs(s - x) / sum x"], cells)
 
 
 def _level_table(card: ReportCard) -> str:

@@ -43,7 +43,7 @@ def draw_separation(separation: Separation, *, unit: str = "keV", truth: Image |
     high = float(np.nanpercentile(separation.measured, 99.9))
     low = max(high * 1e-4, 0.1 if unit == "keV" else 1e-12)
     rows, columns = separation.measured.shape
-    figure = Figure(figsize=(11, 11 * rows / columns + 1.1), layout="constrained")
+    figure = Figure(figsize=(11, 9.5 * rows / columns + 0.9), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     for axis, (title, values) in zip(axes.flat, parts, strict=True):
         if values is None:

@@ -27,7 +27,7 @@ from napari_bgremove.evaluation.card_summary import (
     usable_choice,
 )
 from napari_bgremove.evaluation.metrics import score_patch
-from napari_bgremove.evaluation.real_set import RealPatch, iter_clean_images, iter_real_patches
+from napari_bgremove.evaluation.real_set import CleanImage, RealPatch, iter_real_patches
 from napari_bgremove.filters.classical import available_families
 from napari_bgremove.separation import Separation
 
@@ -101,20 +101,16 @@ def run_card(
     return ReportCard(hits, split, tuple(rows), sources, summarise_levels(sources), tuple(examples.values()))
 
 
-def measure_harm(
-    data_folder: Path | str, methods: Mapping[str, Method], *, files: Sequence[str] | None = None
-) -> tuple[HarmRow, ...]:
-    """Apply methods to the real images without added hits; the smaller, the better.
+def measure_harm(images: Iterable[CleanImage], methods: Mapping[str, Method]) -> tuple[HarmRow, ...]:
+    """Apply methods to images without hits; the smaller the sum of what they take, the better.
 
     Parameters
     ----------
-    files : sequence of str, optional
-        Names of the files to take; all by default.
+    images : iterable of CleanImage
+        From `iter_clean_images`, or generated x-ray-only shots.
     """
     rows = []
-    for image in iter_clean_images(data_folder):
-        if files is not None and image.file not in files:
-            continue
+    for image in images:
         total = float(image.values[image.valid].sum(dtype=np.float64))
         for name, method in methods.items():
             start = time.perf_counter()
