@@ -106,9 +106,8 @@ class TrainingProgress:
 class SeparationProgress:
     """Shows the events of a separation."""
 
-    def __init__(self, unit: str = "") -> None:
+    def __init__(self) -> None:
         self._bar: Any = None
-        self._unit = unit
         self.ledgers: list[dict[str, Any]] = []
 
     def __call__(self, event: str, **values: Any) -> None:

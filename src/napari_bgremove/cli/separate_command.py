@@ -55,17 +55,16 @@ def command(images: tuple[str, ...], out: Path, file_format: str, json_file: Pat
     progress = SeparationProgress()
     with stop_on_interrupt() as stop:
         written = run_separation(job, emit=progress, should_stop=stop)
-    _print_ledgers(progress.ledgers, "keV" if job.kev_per_unit else "units")
+    _print_ledgers(progress.ledgers)
     write_json(json_file, {"files": written, "ledgers": progress.ledgers})
     return 130 if stop.asked else 0
 
 
-def _print_ledgers(ledgers: list[dict[str, Any]], unit: str) -> None:
-    click.echo(f"\n{'image':<32}{'measured':>14}{'signal':>14}{'background':>14}{'residual':>12}   sums in {unit}")
+def _print_ledgers(ledgers: list[dict[str, Any]]) -> None:
+    parts = ("measured", "signal", "background", "residual")
+    click.echo(f"\n{'sums over the image':<32}" + "".join(f"{part:>14}" for part in parts))
     for line in ledgers[:20]:
         name = f"{line['name']}[{line['frame']}]" if line["frames"] > 1 else line["name"]
-        click.echo(
-            f"{name[:31]:<32}{line['measured']:>14.5g}{line['signal']:>14.5g}{line['background']:>14.5g}{line['residual']:>12.3g}"
-        )
+        click.echo(f"{name[:31]:<32}" + "".join(f"{line[part]:>14.5g}" for part in parts) + f"  {line['unit']}")
     if len(ledgers) > 20:
         click.echo(f"... and {len(ledgers) - 20} more in the .json files")

@@ -96,7 +96,9 @@ def _separate_file(
     if job.mask:
         gate["valid_mask"] = read_mask(job.mask, shape=stack.shape)
     kev = job.kev_per_unit or stack.metadata.get("kev_per_unit")
-    provenance = _provenance(job, stack, model, options, kev)
+    own_unit = str(stack.metadata.get("unit", "counts"))
+    unit = "keV" if kev else own_unit  # of the ledger; the images keep their own
+    provenance = {**_provenance(job, stack, model, options, kev), "unit": own_unit}
     fields = ("signal", "background", "uncertainty") + (("residual",) if job.residual else ())
     targets = {name: Path(job.out) / f"{stack.name}-{name}{_SUFFIX[job.format]}" for name in fields}
     ledgers = []
@@ -112,13 +114,13 @@ def _separate_file(
             for name, sink in sinks.items():
                 sink.append(getattr(separation, name))
             ledgers.append(_ledger(separation, kev))
-            emit("frame", done=frame + 1, frames=len(stack), **ledgers[-1])
+            emit("frame", done=frame + 1, frames=len(stack), unit=unit, **ledgers[-1])
             if should_stop() and frame + 1 < len(stack):
                 writers.pop_all().__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
                 return None
     targets["ledger"] = write_ledger(
         Path(job.out) / f"{stack.name}.json", ledgers if stack.is_stack else ledgers[0],
-        unit="keV" if kev else str(stack.metadata.get("unit", "counts")), provenance=provenance,
+        unit=unit, provenance=provenance,
         files={name: path.name for name, path in targets.items()},
     )  # fmt: skip
     return targets
