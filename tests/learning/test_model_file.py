@@ -273,14 +273,12 @@ def _forge(
     (length,) = struct.unpack("<Q", content[:8])
     metadata = json.loads(content[8 : 8 + length])["__metadata__"]
     forged = tensors(safetensors.torch.load(content))
-    described = text(metadata[KEY]).replace(metadata_digest(metadata), _digest(forged))
-    metadata = {KEY: described, f"{KEY}_sha256": hashlib.sha256(described.encode()).hexdigest()}
+    described = metadata[KEY].partition(" ")[2]
+    tensors_digest = str(json.loads(described)["tensors_sha256"])
+    described = text(described).replace(tensors_digest, _digest(forged))
+    metadata = {KEY: f"{hashlib.sha256(described.encode()).hexdigest()} {described}"}
     path.write_bytes(safetensors.torch.save(forged, metadata=metadata))
     return path
-
-
-def metadata_digest(metadata: Mapping[str, str]) -> str:
-    return str(json.loads(metadata[KEY])["tensors_sha256"])
 
 
 def test_the_forger_of_these_tests_can_make_a_good_file(model: Path) -> None:

@@ -32,8 +32,6 @@ from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, buil
 __all__ = ["LoadedModel", "ModelDescription", "read_description", "read_model", "self_test", "write_model"]
 
 KEY = "napari_bgremove"
-# The description decides how the weights are applied, so it has its own checksum.
-_KEY_DIGEST = f"{KEY}_sha256"
 FORMAT = 1
 _MAX_HEADER = 8 * 2**20
 _MAX_FILE = 2 * 2**30
@@ -122,7 +120,8 @@ def write_model(
         )
         raise ModelFileError(msg)
     text = description.model_copy(update={"tensors_sha256": digest}).model_dump_json()
-    metadata = {KEY: text, _KEY_DIGEST: _text_digest(text)}
+    # One entry: with two, their order in the file would be left to chance.
+    metadata = {KEY: f"{_text_digest(text)} {text}"}
     atomic_write(path, safetensors.torch.save(tensors, metadata=metadata))
     return digest
 
@@ -209,6 +208,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _text_digest(text: str) -> str:
+    # The description decides how the weights are applied, so it has a checksum of its own.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -246,7 +246,8 @@ def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
     if not isinstance(metadata, dict) or not isinstance(text, str):
         msg = f"'{path.name}' is a safetensors file of another program: it has no '{KEY}' description."
         raise ModelFileError(msg)
-    if metadata.get(_KEY_DIGEST) != _text_digest(text):
+    digest, _, text = text.partition(" ")
+    if digest != _text_digest(text):
         raise _damaged(path, "the checksum of its description does not match")
     try:
         raw = json.loads(text, parse_constant=_refuse_constant)
