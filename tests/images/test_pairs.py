@@ -67,6 +67,19 @@ def test_negative_read_noise_in_the_background_is_no_background() -> None:
     assert combine_patches(signal, hits).background[5, 5] == 0
 
 
+def test_read_noise_is_no_background_but_hits_above_it_are() -> None:
+    """0.3 keV Gaussian: the label holds what passes 3 sigma by chance, 0.13 %, and all of the hits."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.3, (128, 128)).astype(np.float32)
+    signal = np.full_like(noise, 5.0)
+    empty = combine_patches(signal, noise)
+    assert np.mean(empty.background > 0) < 0.005
+    hits = np.where(rng.random(noise.shape) < 0.2, rng.uniform(5, 50, noise.shape), 0).astype(np.float32)
+    pair = combine_patches(signal, noise + hits)
+    labelled = float(pair.background.sum() * pair.bounds.scale)
+    assert labelled == pytest.approx(float(hits.sum()), rel=0.01)
+
+
 @pytest.mark.parametrize("normalization", ["conserving", "literal"])
 @pytest.mark.parametrize("where", ["signal", "background"])
 def test_a_missing_pixel_is_finite_marked_and_does_not_move_the_bounds(normalization: str, where: str) -> None:

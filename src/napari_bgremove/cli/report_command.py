@@ -46,7 +46,7 @@ _GENERATED_SEEDS = range(12)
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the card: Markdown, CSV, JSON, figures.",
+    help="Folder of the card: Markdown, CSV, figures.",
 )
 @click.option(
     "--hits",
@@ -120,7 +120,6 @@ def _write_files(
     atomic_write(out / "report-card.md", text)
     document: dict[str, Any] = {"cards": [as_document(card) for card in cards]}
     document["harm"] = as_document(cards[0], harm=harm)["harm"]
-    write_json(out / "report-card.json", document)
     for card in cards:
         write_card_csv(out / f"report-card-{card.hits}.csv", card)
     write_figure(out / "report-card-examples.png", draw_examples(cards[0], first))

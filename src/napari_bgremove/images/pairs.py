@@ -14,6 +14,8 @@ from napari_bgremove.images.normalization import NORMALIZATIONS, PercentileRange
 __all__ = ["TrainingPair", "combine_patches"]
 
 Image = NDArray[np.float32]
+# Fluctuations within this many standard deviations are taken for read noise.
+_NOISE_SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def combine_patches(
     normalization : {"conserving", "literal"}
         Literal labels are each shifted by the lower bound and clipped, as
         published; they do not add up to the input. Conserving labels do: the
-        lower bound counts as signal once, and a clipped pixel is shared in the
-        proportion of its parts.
+        lower bound counts as signal once, a clipped pixel is shared in the
+        proportion of its parts, and the read noise of the background patch is
+        no background: were its positive half labelled so, a network would
+        learn to take that half away and leave every sum too small.
     """
     check_choice("normalization", normalization, NORMALIZATIONS)
     check_same_shape("background", background, "signal", signal)
@@ -68,7 +72,19 @@ def combine_patches(
         parts = bounds.apply(np.where(valid, signal, bounds.low)), bounds.apply(np.where(valid, background, bounds.low))
         return TrainingPair(measured, *parts, valid, bounds)
     above = np.maximum(np.where(valid, signal, 0) - np.asarray(bounds.low, np.float32), 0)
-    hits = np.maximum(np.where(valid, background, 0), 0)
+    hits = _above_read_noise(np.where(valid, background, 0))
     share = np.divide(hits, above + hits, out=np.zeros_like(hits), where=above + hits > 0)
     label = (measured * share).astype(np.float32)
     return TrainingPair(measured, measured - label, label, valid, bounds)
+
+
+def _above_read_noise(background: Image) -> Image:
+    """Return the patch with its zero-mean fluctuations set to zero.
+
+    Hits are positive, so the negative half of a patch shows its read noise
+    alone, however many pixels are hit.
+    """
+    negative = background[background < 0]
+    sigma = float(np.sqrt(np.mean(negative**2))) if negative.size else 0.0
+    hits: Image = np.where(background > _NOISE_SIGMAS * sigma, background, 0).astype(np.float32)
+    return hits
