@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import multiprocessing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
@@ -81,8 +83,10 @@ def harvest_background(seed: int) -> PatchSet | None:
         return None  # the signal covers this detector
 
 
-def train(out: Path, run: str, *, epochs: int, preset: str, start_from: str | None, threads: int | None) -> None:
-    """Train, or go on, in OUT/RUN; stop with ctrl-C or an empty file `stop` in it."""
+def train(
+    out: Path, run: str, *, epochs: int, preset: str, start_from: str | None, threads: int | None
+) -> dict[str, Any]:
+    """Train, or go on, in OUT/RUN, and return its epochs; an empty file `stop` in it stops the run."""
     recipe = SaxsUnetRecipe(
         preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.15, sample_mean="geometric",
         rmse_weight=2.0, flux_weight=0.2, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
@@ -95,18 +99,23 @@ def train(out: Path, run: str, *, epochs: int, preset: str, start_from: str | No
     folder = RunFolder(out / run)
     if not folder.job.exists():
         folder.create(job.model_dump_json(indent=1))
-    print(run_training(folder, read_job(folder.job), listener=_print_epochs))
+    outcome = run_training(folder, read_job(folder.job), listener=_print_epochs)
+    print(outcome)
+    return {"outcome": outcome, "epochs": [e for e in folder.read_events()[0] if e["event"] == "epoch"]}
 
 
-def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> None:
-    """Write OUT/signal.npz and OUT/background.npz."""
+def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> dict[str, Any]:
+    """Write OUT/signal.npz and OUT/background.npz, and return how many patches they hold."""
+    figures: dict[str, Any] = {}
     seeds = range(first_seed, first_seed + shots)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for name, one_shot in (("signal", harvest_signal), ("background", harvest_background)):
             sets = [s for s in pool.imap(one_shot, seeds) if s is not None]
             joined = join_patch_sets(sets)
             write_patch_set(out / f"{name}.npz", joined)
+            figures[name] = {"patches": len(joined), "shots": len(joined.shot_names), "tried": len(seeds)}
             print(f"{name}: {len(joined)} patches from {len(joined.shot_names)} of {len(seeds)} shots", flush=True)
+    return figures
 
 
 def _print_epochs(event: dict[str, Any]) -> None:
@@ -126,11 +135,14 @@ def main() -> None:
     parser.add_argument("--run", default="run", help="name of the run folder in OUT")
     parser.add_argument("--start-from", help="model file with the initial weights")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", type=Path, help="write the printed figures here")
     a = parser.parse_args()
     if a.step == "patches":
-        harvest(a.out, shots=a.shots, first_seed=a.first_seed, processes=a.processes)
+        figures = harvest(a.out, shots=a.shots, first_seed=a.first_seed, processes=a.processes)
     else:
-        train(a.out, a.run, epochs=a.epochs, preset=a.preset, start_from=a.start_from, threads=a.threads)
+        figures = train(a.out, a.run, epochs=a.epochs, preset=a.preset, start_from=a.start_from, threads=a.threads)
+    if a.json:
+        atomic_write(a.json, json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":
