@@ -15,7 +15,7 @@ __all__ = ["TrainingPair", "combine_patches"]
 
 Image = NDArray[np.float32]
 # Fluctuations within this many standard deviations are taken for read noise.
-_NOISE_SIGMAS = 3.0
+_NOISE_SIGMAS = 5.0
 
 
 @dataclass(frozen=True)
