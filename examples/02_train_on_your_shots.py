@@ -1,6 +1,6 @@
 """Train a network for a detector, from x-ray-only shots and full shots.
 
-    python examples/train_on_your_shots.py OUT
+    python examples/02_train_on_your_shots.py OUT
 
 Generated shots stand in for yours; the training is a toy of two short epochs.
 What it leaves in OUT/run is the folder `bgremove train` leaves, too:

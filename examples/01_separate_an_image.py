@@ -1,7 +1,7 @@
 """Take one detector image apart in Python, and check the result.
 
-python examples/separate_an_image.py                 a generated shot
-python examples/separate_an_image.py image.tif       your own
+python examples/01_separate_an_image.py                 a generated shot
+python examples/01_separate_an_image.py image.tif       your own
 """
 
 from __future__ import annotations
