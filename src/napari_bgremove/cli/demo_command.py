@@ -240,7 +240,7 @@ def _open_viewer(separation: Separation) -> None:
     except ImportError:
         click.echo('The viewer needs a Qt binding: pip install "napari-bgremove[all]"', err=True)
         return
-    from napari_bgremove.viewer_layers import add_separation
+    from napari_bgremove.viewer_layers.results import add_separation
 
     viewer = napari.Viewer(title="napari-bgremove demo")
     add_separation(viewer, "full shot", separation)

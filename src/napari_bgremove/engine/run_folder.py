@@ -24,6 +24,7 @@ from typing import Any
 
 from napari_bgremove._files import append_line, atomic_write, remove_stale_temporaries
 from napari_bgremove.errors import ReadError
+from napari_bgremove.io.processes import start_time
 
 __all__ = ["RunFolder"]
 
@@ -129,7 +130,7 @@ class RunFolder:
             raise ReadError(msg)
         (self.path / "stop").unlink(missing_ok=True)
         remove_stale_temporaries(self.path)
-        atomic_write(self.path / "pid", json.dumps({"pid": os.getpid(), "started": _start_time(os.getpid())}))
+        atomic_write(self.path / "pid", json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
 
     def release(self) -> None:
         """Take the mark away."""
@@ -143,7 +144,7 @@ class RunFolder:
             return None
         pid = int(mark["pid"])
         # The start time tells a living run from a process that got its number later.
-        return pid if _start_time(pid) == mark["started"] and mark["started"] is not None else None
+        return pid if start_time(pid) == mark["started"] and mark["started"] is not None else None
 
     def write_preview(self, epoch: int, arrays: Mapping[str, Any]) -> None:
         """Write the pinned pair of an epoch."""
@@ -158,15 +159,3 @@ class RunFolder:
         """Return the epochs whose weights are on disk, in order."""
         for file in sorted((self.path / "epochs").glob("*.safetensors")):
             yield int(file.stem)
-
-
-def _start_time(pid: int) -> float | None:
-    """Return when a process started, or None when there is none of that number."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        # A zombie has ended; only its parent has not asked yet.
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
-        return None

@@ -133,7 +133,7 @@ def measure_ssim(estimate: Image, truth: Image, measured: Image) -> float:
     ours, right, valid = _normalise(estimate, truth, measured)
     if min(ours.shape) < _SSIM_WINDOW:
         return float("nan")
-    _, per_pixel = structural_similarity(  # type: ignore[no-untyped-call]
+    _, per_pixel = structural_similarity(
         np.where(valid, ours, 0), np.where(valid, right, 0), win_size=_SSIM_WINDOW, data_range=1.0, full=True
     )
     whole = ndimage.binary_erosion(valid, np.ones((_SSIM_WINDOW, _SSIM_WINDOW)), border_value=0)

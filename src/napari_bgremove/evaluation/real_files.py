@@ -228,9 +228,9 @@ def _draw_shapes(shape: tuple[int, ...], file: SignalFile) -> NDArray[np.bool_]:
     for top, bottom, left, right in file.boxes:
         drawn[top:bottom, left:right] = True
     for *middle, radius in file.discs:
-        drawn[disk(middle, radius, shape=shape)] = True  # type: ignore[no-untyped-call]
+        drawn[disk(middle, radius, shape=shape)] = True
     for corners in file.polygons:
-        drawn |= polygon2mask(shape, np.asarray(corners, float))  # type: ignore[no-untyped-call]
+        drawn |= polygon2mask(shape, np.asarray(corners, float))
     return drawn
 
 

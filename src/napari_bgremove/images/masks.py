@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_bgremove._validation import check_positive
+from napari_bgremove.images.mask_rules import drop_small_regions
 
 __all__ = ["count_free_positions", "estimate_signal_mask", "free_positions", "grow_mask"]
 
@@ -69,7 +70,7 @@ def estimate_signal_mask(
     excess = smooth - background
     scatter = _dark_scatter(excess)
     mask = np.nan_to_num(excess, nan=-np.inf) > threshold * scatter
-    return grow_mask(_drop_small(mask, minimum_size), grow)
+    return grow_mask(drop_small_regions(mask, minimum_size), grow)
 
 
 def grow_mask(mask: Mask, radius: int) -> Mask:
@@ -135,14 +136,6 @@ def _local_background(smooth: NDArray[np.float64], window: int, percentile: floa
     )
     zoomed = ndimage.zoom(low, _BLOCK, order=1, mode="nearest", grid_mode=True)
     return np.asarray(zoomed[: smooth.shape[0], : smooth.shape[1]])
-
-
-def _drop_small(mask: Mask, minimum_size: int) -> Mask:
-    labels = np.asarray(ndimage.label(mask, structure=np.ones((3, 3)))[0])
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0  # what is not in the mask
-    kept: Mask = np.asarray(sizes[labels] >= max(minimum_size, 1))
-    return kept
 
 
 def _median_last(blocks: NDArray[np.float64]) -> NDArray[np.float64]:

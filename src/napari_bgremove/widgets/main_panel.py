@@ -1,0 +1,24 @@
+"""All panels as tabs, in the order of the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QSizePolicy, QTabWidget
+
+from napari_bgremove.widgets.mask_panel import MaskPanel
+
+__all__ = ["MainPanel"]
+
+PANELS = {"Mask": MaskPanel}
+
+
+class MainPanel(QTabWidget):
+    """Background removal from the first mask to the comparison."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        for title, panel in PANELS.items():
+            self.addTab(panel(napari_viewer), title)

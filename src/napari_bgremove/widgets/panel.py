@@ -1,0 +1,144 @@
+"""What every panel is: a body that scrolls, buttons that stay, one line for what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+from napari_bgremove.widgets.parts.connections import Connections
+
+__all__ = ["Panel", "reports_errors"]
+
+EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError, OSError)
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Panel(QWidget):
+    """A dock widget of the background removal.
+
+    It alone holds the viewer; its parts emit what they want.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.connections = Connections()
+        self.destroyed.connect(self.connections.disconnect_all)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        content = QWidget()
+        self.body = QVBoxLayout(content)
+        self.body.setAlignment(Qt.AlignmentFlag.AlignTop)
+        scroll = _UprightScroll(content)
+        self.buttons = QHBoxLayout()
+        self.message = MessageLine()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(scroll, 1)
+        layout.addLayout(self.buttons)
+        layout.addWidget(self.message)
+
+    def add_button(self, text: str, slot: Callable[[], Any], *, tip: str = "") -> QPushButton:
+        """Add a button below the scrolling body."""
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda: slot())
+        self.buttons.addWidget(button)
+        return button
+
+
+class _UprightScroll(QScrollArea):
+    """Scrolls up and down only, and so asks for the width of its content."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def minimumSizeHint(self) -> QSize:
+        """Never narrower than the content with the scroll bar beside it."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
+
+
+class MessageLine(QWidget):
+    """One sentence, and a button for the details when there are any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._more = QToolButton()
+        self._more.setText("Details")
+        self._more.clicked.connect(self._show_details)
+        self._details = ""
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._text, 1)
+        row.addWidget(self._more)
+        self.clear()
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return self._text.text()
+
+    def show_text(self, text: str, *, details: str = "") -> None:
+        """Show a sentence."""
+        self._text.setText(text)
+        self._details = details
+        self._more.setVisible(bool(details))
+        self.setVisible(bool(text))
+
+    def show_error(self, error: BaseException) -> None:
+        """Show what went wrong in one sentence, the rest behind the button."""
+        import traceback
+
+        known = isinstance(error, EXPECTED)
+        text = str(error) if known else f"Something unexpected happened ({type(error).__name__}); nothing was changed."
+        self.show_text(text, details="" if known else "".join(traceback.format_exception(error)))
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self.show_text("")
+
+    def _show_details(self) -> None:
+        from qtpy.QtWidgets import QMessageBox
+
+        box = QMessageBox(self)
+        box.setWindowTitle("Details")
+        box.setText(self.text)
+        box.setDetailedText(self._details)
+        box.open()
+
+
+def reports_errors(method: Method) -> Method:
+    """Show an expected error of a panel's action in its message line; let others through to napari."""
+
+    @wraps(method)
+    def guarded(panel: Panel, *arguments: Any, **options: Any) -> Any:
+        panel.message.clear()
+        try:
+            return method(panel, *arguments, **options)
+        except EXPECTED as error:
+            panel.message.show_error(error)
+            return None
+
+    return guarded  # type: ignore[return-value]

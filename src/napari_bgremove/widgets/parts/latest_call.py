@@ -1,0 +1,80 @@
+"""Compute off the window's thread; of many requests only the newest counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+__all__ = ["LatestCall"]
+
+
+class LatestCall(QObject):
+    """Run a function in a thread, one call at a time, the newest request next.
+
+    Parameters
+    ----------
+    function : callable
+        Pure: no widget, no layer. Its result comes with `returned`.
+    delay_ms : int
+        Requests that follow each other faster than this become one.
+    """
+
+    returned = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, function: Callable[..., Any], *, delay_ms: int = 100, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._function = function
+        self._request: tuple[Any, ...] | None = None
+        self._worker: Any = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(delay_ms)
+        self._timer.timeout.connect(self._start)
+        self._number = self._running = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a result is still to come."""
+        return self._worker is not None or self._request is not None
+
+    def __call__(self, *arguments: Any) -> None:
+        """Ask for function(*arguments)."""
+        self._request = arguments
+        self._number += 1
+        if self._worker is None:
+            self._timer.start()
+
+    def cancel(self) -> None:
+        """Forget the request; a result still on its way is dropped."""
+        self._request = None
+        self._number += 1
+        self._timer.stop()
+
+    def _start(self) -> None:
+        from napari.qt.threading import create_worker
+
+        if self._request is None:
+            return
+        arguments, self._request, self._running = self._request, None, self._number
+        # Bound methods: Qt cuts these connections itself when this object goes.
+        self._worker = create_worker(self._function, *arguments, _start_thread=False)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.errored.connect(self._on_errored)
+        self._worker.finished.connect(self._on_finished)
+        self._worker.start()
+
+    def _on_returned(self, result: Any) -> None:
+        if self._number == self._running:
+            self.returned.emit(result)
+
+    def _on_errored(self, error: BaseException) -> None:
+        if self._number == self._running:
+            self.failed.emit(error)
+
+    def _on_finished(self) -> None:
+        self._worker = None
+        if self._request is not None:
+            self._timer.start()

@@ -1,0 +1,198 @@
+"""The mask panel, worked with mouse and keys in a real viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QWidget
+
+from napari_bgremove.images.gate import gate_image
+from napari_bgremove.images.masks import count_free_positions, estimate_signal_mask, grow_mask
+from napari_bgremove.io.autosave import find_left_behind
+from napari_bgremove.io.masks import read_mask, write_mask
+from napari_bgremove.viewer_layers.masks import mask_of
+from napari_bgremove.widgets.mask_panel import MaskPanel
+
+Click = Callable[[Any, str], None]
+SHAPE = (160, 200)
+
+
+def make_shot() -> np.ndarray:
+    """A bright round spot on Poisson noise."""
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    spot = 200 * np.exp(-((rows - 80) ** 2 + (columns - 40) ** 2) / (2 * 10**2))
+    return np.random.default_rng(0).poisson(5 + spot).astype(np.float32)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Any) -> Any:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(make_shot(), name="shot", scale=(2, 2))
+    return viewer
+
+
+@pytest.fixture
+def panel(viewer: Any) -> MaskPanel:
+    panel = MaskPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Mask")
+    return panel
+
+
+def wait_for(qtbot: Any, condition: Callable[[], bool]) -> None:
+    qtbot.waitUntil(condition, timeout=20_000)
+
+
+def preview_of(viewer: Any) -> np.ndarray | None:
+    found = [layer for layer in viewer.layers if layer.name == "Mask preview"]
+    return np.asarray(found[0].data) != 0 if found else None
+
+
+def tick(qtbot: Any, box: Any) -> None:
+    before = box.isChecked()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+    assert box.isChecked() is not before
+
+
+def canvas_of(panel: MaskPanel) -> QWidget:
+    """The widget that gets the keys when a person works on the image."""
+    (canvas,) = [w for w in panel.window().findChildren(QWidget) if type(w).__name__.startswith("CanvasBackend")]
+    return canvas
+
+
+def test_a_proposal_is_previewed_applied_and_undone_by_one_ctrl_z(
+    qtbot: Any, viewer: Any, panel: MaskPanel, click: Click
+) -> None:
+    click(panel, "New mask")
+    tick(qtbot, panel.proposal.tick)
+    wait_for(qtbot, lambda: preview_of(viewer) is not None)
+    expected = estimate_signal_mask(gate_image(make_shot()).values)
+    assert_array_equal(preview_of(viewer), expected)
+    mask = viewer.layers["shot - signal mask"]
+    assert not mask_of(mask).any(), "a preview is not in the mask"
+    click(panel, "Apply preview")
+    assert_array_equal(mask_of(mask), expected)
+    wait_for(qtbot, lambda: preview_of(viewer) is None)
+    assert viewer.layers.selection.active == mask
+    qtbot.keyClick(canvas_of(panel), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not mask_of(mask).any()
+
+
+def test_the_preview_follows_the_numbers(qtbot: Any, viewer: Any, panel: MaskPanel) -> None:
+    panel.proposal.tick.setChecked(True)
+    wait_for(qtbot, lambda: preview_of(viewer) is not None)
+    before = preview_of(viewer).sum()
+    panel.proposal.grow.setValue(20)
+    wait_for(qtbot, lambda: preview_of(viewer).sum() > before)
+
+
+def test_rules_are_imprinted_together(qtbot: Any, viewer: Any, panel: MaskPanel, click: Click) -> None:
+    panel.rules.above.number.setValue(100)
+    panel.rules.above.tick.setChecked(True)
+    panel.rules.below.number.setValue(1)
+    panel.rules.below.tick.setChecked(True)
+    click(panel, "Apply preview")
+    shot = make_shot()
+    assert_array_equal(mask_of(viewer.layers["shot - signal mask"]), (shot >= 100) | (shot <= 1))
+    assert not panel.rules.above.tick.isChecked()
+
+
+def test_shapes_other_masks_invert_grow_shrink_and_clear(viewer: Any, panel: MaskPanel, click: Click) -> None:
+    square = np.array([[20, 20], [20, 60], [60, 60], [60, 20]])
+    viewer.add_shapes([square], shape_type="rectangle", scale=(2, 2), name="box")
+    click(panel, "Imprint")
+    mask = viewer.layers["shot - signal mask"]
+    drawn = mask_of(mask)
+    assert drawn[40, 40]
+    assert not drawn[10, 10]
+    click(panel, "Invert")
+    assert_array_equal(mask_of(mask), ~drawn)
+    click(panel, "Invert")
+    click(panel, "Grow")
+    assert_array_equal(mask_of(mask), grow_mask(drawn, 2))
+    mask.undo()
+    click(panel, "Shrink")
+    assert_array_equal(mask_of(mask), grow_mask(drawn, -2))
+    click(panel, "Clear")
+    assert not mask_of(mask).any()
+    for _ in range(10):
+        mask.undo()
+    assert not mask_of(mask).any(), "back at the empty beginning"
+
+
+def test_another_mask_is_subtracted(viewer: Any, panel: MaskPanel, click: Click) -> None:
+    other = np.zeros(SHAPE, np.uint8)
+    other[:, 100:] = 1
+    viewer.add_labels(other, name="right half")
+    panel.make_mask()
+    click(panel, "Invert")
+    panel.other_choice.layer = viewer.layers["right half"]
+    panel.how.setCurrentText("subtract")
+    click(panel, "Combine")
+    assert_array_equal(mask_of(viewer.layers["shot - signal mask"]), other == 0)
+
+
+def test_coverage_and_free_positions_are_shown(qtbot: Any, viewer: Any, panel: MaskPanel) -> None:
+    panel.make_mask()
+    viewer.layers["shot - signal mask"].data_setitem((np.array([0]), np.array([0])), 1)
+    free = np.ones(SHAPE, bool)
+    free[0, 0] = False
+    expected = f"{count_free_positions(free, 128):,} free positions for patches of 128 x 128"
+    wait_for(qtbot, lambda: expected in panel.coverage.text())
+
+
+@pytest.mark.parametrize("suffix", ["tif", "npy", "edf", "h5"])
+def test_a_saved_mask_loads_again(viewer: Any, panel: MaskPanel, tmp_path: Path, suffix: str) -> None:
+    panel.make_mask()
+    panel.proposal.tick.setChecked(True)
+    panel.apply()
+    mask = viewer.layers["shot - signal mask"]
+    before = mask_of(mask)
+    panel.save(tmp_path / f"mask.{suffix}")
+    assert "read it back" in panel.message.text
+    assert_array_equal(read_mask(tmp_path / f"mask.{suffix}"), before)
+    panel.clear()
+    panel.load(tmp_path / f"mask.{suffix}")
+    assert_array_equal(mask_of(mask), before)
+
+
+def test_a_mask_of_another_shape_is_refused_in_one_sentence(viewer: Any, panel: MaskPanel, tmp_path: Path) -> None:
+    panel.make_mask()
+    panel.load(write_mask(tmp_path / "small.tif", np.ones((4, 5), bool)))
+    assert "must have the shape of its image (160 x 200); found 4 x 5" in panel.message.text
+    assert not mask_of(viewer.layers["shot - signal mask"]).any()
+
+
+def test_without_an_image_it_says_what_to_do(make_napari_viewer_proxy: Any, click: Click) -> None:
+    viewer = make_napari_viewer_proxy()
+    panel = MaskPanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    for text in ("New mask", "Invert", "Imprint", "Apply preview"):
+        click(panel, text)
+        assert panel.message.text
+    assert len(viewer.layers) == 0
+
+
+def test_the_preview_goes_with_the_panel(qtbot: Any, make_napari_viewer_proxy: Any) -> None:
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.add_image(make_shot(), name="shot")
+    panel = MaskPanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    panel.proposal.tick.setChecked(True)
+    wait_for(qtbot, lambda: preview_of(viewer) is not None)
+    viewer.window.remove_dock_widget(panel)
+    assert preview_of(viewer) is None
+
+
+def test_masks_are_kept_while_a_person_works(qtbot: Any, viewer: Any, panel: MaskPanel, state_folder: Path) -> None:
+    panel.make_mask()
+    mask = viewer.layers["shot - signal mask"]
+    for k in range(20):
+        mask.data_setitem((np.array([k]), np.array([k])), 1)
+    wait_for(qtbot, lambda: bool(list(state_folder.rglob("*.npz"))))
+    assert find_left_behind(state_folder / "napari-bgremove" / "masks") == [], "this session still lives"
