@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob, read_job
@@ -30,10 +31,11 @@ from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.synthetic.detector import Detector
 from napari_bgremove.synthetic.hits import Hits
-from napari_bgremove.synthetic.saxs import make_full_shot, make_xray_only_shot
+from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_xray_only_shot
 from napari_bgremove.synthetic.scattering import Scattering
 
 SIGNAL_PER_SHOT = 12
+SMALL = (256, 256)
 BACKGROUND_PER_SHOT = 24
 # A tail of the scattering that leaks past a mask would teach the network to take scattering away.
 BEAM_OFF = Scattering(level_kev=1e-6, photon_kev=0.0)
@@ -41,16 +43,62 @@ RATE_FACTORS, RATE_SHARES = (1.0, 0.03, 1e-6), (0.7, 0.2, 0.1)
 
 
 def harvest_signal(seed: int) -> PatchSet | None:
-    """Signal patches of one x-ray-only shot, scaled so that the 99th percentile is 1 keV."""
-    rng = np.random.default_rng([seed, 1])
+    """Signal patches of one x-ray-only shot of any kind, scaled so that the 99th percentile is 1 keV."""
+    return _signal_patches(make_xray_only_shot(seed, detector=_quiet_detector(seed)), seed, any_angle=bool(seed % 2))
+
+
+def harvest_hard_signal(seed: int) -> PatchSet | None:
+    """Signal patches of what is rare among all kinds, and most easily taken for background.
+
+    Even seeds: a few photons per pixel over the read noise of an integrating
+    detector. Odd seeds: compact peaks far above everything else (specular and
+    Bragg reflections, the foot of the beam), on a small detector so that
+    patches hold them.
+    """
+    rng = np.random.default_rng([seed, 3])
+    drawn = Scattering.draw(rng)
+    if seed % 2 == 0:
+        quantum = drawn.level_kev / float(np.exp(rng.uniform(np.log(0.7), np.log(10))))
+        scattering = dataclasses.replace(
+            drawn, photon_kev=quantum, noise_kev=quantum * float(np.exp(rng.uniform(np.log(0.03), np.log(0.4)))),
+            charge_shared=bool(rng.random() < 0.5), spread_px=0.0,
+        )  # fmt: skip
+        shot = make_xray_only_shot(seed, scattering=scattering, detector=_quiet_detector(seed))
+        return _signal_patches(shot, seed, any_angle=bool(rng.random() < 0.5))
+    shot = make_xray_only_shot(seed, shape=SMALL, detector=_quiet_detector(seed))
+    cores = _draw_cores(shot.metadata["scattering"]["level_kev"], rng)
+    quantum = shot.metadata["scattering"]["photon_kev"]
+    counted = quantum * rng.poisson(cores / quantum) if quantum else cores
+    shot = dataclasses.replace(shot, measured=(shot.measured + counted).astype(np.float32))
+    return _signal_patches(shot, seed, any_angle=bool(rng.random() < 0.5))
+
+
+def _draw_cores(level_kev: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw one to four peaks of Moffat profile, 3 to 300 times the level of the pattern, a few pixels wide."""
+    rows, columns = np.mgrid[: SMALL[0], : SMALL[1]]
+    cores = np.zeros(SMALL)
+    for _ in range(int(rng.integers(1, 5))):
+        row, column = rng.uniform(0, 1, 2) * SMALL
+        angle, width = rng.uniform(0, np.pi), float(np.exp(rng.uniform(np.log(1), np.log(10))))
+        along = (rows - row) * np.cos(angle) + (columns - column) * np.sin(angle)
+        across = (columns - column) * np.cos(angle) - (rows - row) * np.sin(angle)
+        distance = (along / width) ** 2 + (across / (width * rng.uniform(0.3, 1))) ** 2
+        cores += level_kev * 10 ** rng.uniform(0.5, 2.5) * (1 + distance) ** -rng.uniform(1.5, 6)
+    return cores
+
+
+def _quiet_detector(seed: int) -> Detector:
     # Read noise belongs to the background patch: scaled with the signal it would
     # become as large as the signal itself.
-    detector = dataclasses.replace(Detector.draw(rng), read_noise=0.0, common_mode=0.0, column_residue=0.0)
-    shot = make_xray_only_shot(seed, detector=detector)
+    detector = Detector.draw(np.random.default_rng([seed, 1]))
+    return dataclasses.replace(detector, read_noise=0.0, common_mode=0.0, column_residue=0.0)
+
+
+def _signal_patches(shot: Shot, seed: int, *, any_angle: bool) -> PatchSet | None:
     image = gate_image(shot.measured, valid_mask=shot.valid_mask).values
     try:
         patches = extract_signal_patches(
-            image, count=SIGNAL_PER_SHOT, seed=seed, any_angle=bool(seed % 2), name=f"shot {seed}"
+            image, count=SIGNAL_PER_SHOT, seed=seed, any_angle=any_angle, name=f"shot {seed}"
         )
     except ComputeError:
         return None  # a shot without scattering on the detector
@@ -80,6 +128,9 @@ def harvest_background(seed: int) -> PatchSet | None:
         return None  # the module gap leaves no room
 
 
+KINDS = {"signal": (harvest_signal, harvest_hard_signal), "background": (harvest_background,)}
+
+
 def train(
     out: Path, run: str, *, epochs: int, preset: str, start_from: str | None, threads: int | None
 ) -> dict[str, Any]:
@@ -106,12 +157,12 @@ def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> dict[s
     figures: dict[str, Any] = {}
     seeds = range(first_seed, first_seed + shots)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for name, one_shot in (("signal", harvest_signal), ("background", harvest_background)):
-            sets = [s for s in pool.imap(one_shot, seeds) if s is not None]
+        for name, kinds in KINDS.items():
+            sets = [s for one_shot in kinds for s in pool.imap(one_shot, seeds) if s is not None]
             joined = join_patch_sets(sets)
             write_patch_set(out / f"{name}.npz", joined)
-            figures[name] = {"patches": len(joined), "shots": len(joined.shot_names), "tried": len(seeds)}
-            print(f"{name}: {len(joined)} patches from {len(joined.shot_names)} of {len(seeds)} shots", flush=True)
+            figures[name] = {"patches": len(joined), "shots": len(joined.shot_names), "tried": len(kinds) * len(seeds)}
+            print(f"{name}: {figures[name]}", flush=True)
     return figures
 
 

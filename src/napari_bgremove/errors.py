@@ -4,7 +4,7 @@ Each message is one sentence: the subject in quotes, the rule, the value found
 with its shape or unit, and the remedy.
 """
 
-__all__ = ["ComputeError", "ModelFileError", "ReadError"]
+__all__ = ["ComputeError", "ModelFileError", "NoUsablePixelsError", "ReadError"]
 
 
 class ReadError(ValueError):
@@ -17,3 +17,7 @@ class ModelFileError(ValueError):
 
 class ComputeError(RuntimeError):
     """A computation cannot go on: no data left, a dead network, no memory."""
+
+
+class NoUsablePixelsError(ComputeError):
+    """An image without a single measurement; in a stack such a frame is skipped."""

@@ -89,7 +89,7 @@ def test_from_shots_to_separated_images(
 def test_a_resumed_run_takes_no_other_options(
     shots: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "train", "--resume", shots, "--epochs", 3) == 2
+    assert run(monkeypatch, "train", "--resume", shots, "--seed", 3) == 2
     assert "--resume goes on with the run's own job" in capsys.readouterr().err
 
 
@@ -135,7 +135,7 @@ def test_a_mask_of_another_shape_is_refused(
 ) -> None:
     np.save(tmp_path / "image.npy", np.ones((40, 50), np.float32))
     np.save(tmp_path / "mask.npy", np.ones((40, 51), np.uint8))
-    arguments = ["separate", tmp_path / "image.npy", "--mask", tmp_path / "mask.npy", "--model", model_file]
+    arguments = ["separate", tmp_path / "image.npy", "--valid-mask", tmp_path / "mask.npy", "--model", model_file]
     assert run(monkeypatch, *arguments, "--out", tmp_path / "out") == 1
     error = capsys.readouterr().err
     assert "40 x 51" in error

@@ -51,6 +51,25 @@ def test_a_folder_with_other_files_is_not_touched(
     assert (tmp_path / "thesis.tex").read_text() == "two years"
 
 
+def test_only_what_a_demo_made_is_replaced(tmp_path: Path) -> None:
+    """Also after an interruption, before there was a page."""
+    out = tmp_path / "report"
+    demo_command._clear(out)
+    (out / "shots").mkdir()
+    (out / "shots" / "full-0.tif").write_bytes(b"old")
+    (out / "notes.txt").write_text("mine")
+    demo_command._clear(out)
+    assert not (out / "shots").exists()
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_page_of_somebody_else_is_no_demo_report(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("my site")
+    with pytest.raises(ValueError, match="must be a new or empty folder, or an old demo report"):
+        demo_command._clear(tmp_path)
+    assert (tmp_path / "index.html").read_text() == "my site"
+
+
 @pytest.mark.parametrize(("variable", "there"), [("CI", False), ("DISPLAY", True)])
 def test_a_viewer_opens_only_when_a_person_is_there(
     variable: str, there: bool, monkeypatch: pytest.MonkeyPatch

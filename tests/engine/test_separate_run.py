@@ -11,8 +11,9 @@ import pytest
 
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.separate_run import run_separation
-from napari_bgremove.errors import ComputeError, ModelFileError
+from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 from napari_bgremove.io.images import read_image
+from napari_bgremove.io.masks import write_mask
 from napari_bgremove.io.results import read_provenance, write_image
 from napari_bgremove.learning.inference import ApplyOptions
 from napari_bgremove.learning.lazy import iterate_separations, separate_stack
@@ -75,7 +76,7 @@ def test_a_stack_that_is_stopped_leaves_no_half_file(tmp_path: Path, model_file:
     written = run_separation(
         _job([source], tmp_path / "out", model_file),
         emit=lambda event, **_: events.append(event),
-        should_stop=lambda: True,
+        should_stop=lambda: "frame" in events,
     )
     assert written == []
     assert events[-1] == "stopped"
@@ -96,7 +97,7 @@ def test_gaps_stay_nan_and_are_in_no_sum(tmp_path: Path, model_file: str) -> Non
 
 def test_results_that_would_overwrite_each_other_are_refused_before_the_work(tmp_path: Path, model_file: str) -> None:
     inputs = [write_image(tmp_path / folder / "shot.tif", _image(), provenance={}) for folder in "ab"]
-    with pytest.raises(ComputeError, match="would both be written as 'shot-signal'"):
+    with pytest.raises(ComputeError, match=r"would both be written as 'shot-signal.tif'"):
         run_separation(_job(inputs, tmp_path / "out", model_file), emit=_ignore)
 
 
@@ -180,3 +181,88 @@ def test_300_frames_of_a_module_fit_into_512_mib_above_the_first(tmp_path: Path)
     command = [sys.executable, "-c", _MEASURE_MEMORY, str(tmp_path / "out.tif")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
     assert float(result.stdout) < 512
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path, model_file: str) -> None:
+    inputs = [write_image(tmp_path / name, _image(), provenance={}) for name in ("foo.tif", "foo-signal.tif")]
+    before = inputs[1].read_bytes()
+    with pytest.raises(ComputeError, match=r"would overwrite the input 'foo-signal.tif'; choose another folder"):
+        run_separation(_job(inputs, tmp_path, model_file), emit=_ignore)
+    assert inputs[1].read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["foo.json", "foo-signal.tif"])
+def test_a_file_no_separation_wrote_is_never_overwritten(tmp_path: Path, model_file: str, name: str) -> None:
+    source = write_image(tmp_path / "foo.tif", _image(), provenance={})
+    (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(ComputeError, match="is no result of a separation; it would be overwritten"):
+        run_separation(_job([source], tmp_path, model_file), emit=_ignore)
+    assert (tmp_path / name).read_text() == '{"mine": 1}'
+
+
+def test_results_of_the_same_input_are_replaced(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "foo.tif", _image(), provenance={})
+    first = run_separation(_job([source], tmp_path, model_file), emit=_ignore)
+    assert run_separation(_job([source], tmp_path, model_file), emit=_ignore) == first
+
+
+def test_a_stop_between_images_is_heard(tmp_path: Path, model_file: str) -> None:
+    sources = [write_image(tmp_path / f"{i}.tif", _image(i), provenance={}) for i in range(3)]
+    events: list[str] = []
+    written = run_separation(
+        _job(sources, tmp_path / "out", model_file),
+        emit=lambda event, **_: events.append(event),
+        should_stop=lambda: "written" in events,
+    )
+    assert len(written) == 1
+    assert events[-1] == "stopped"
+
+
+def test_one_bad_input_does_not_cost_the_others(tmp_path: Path, model_file: str) -> None:
+    good = [write_image(tmp_path / f"good{i}.tif", _image(i), provenance={}) for i in range(2)]
+    (tmp_path / "broken.tif").write_bytes(good[0].read_bytes()[:200])
+    empty = write_image(tmp_path / "empty.tif", np.full((50, 70), np.nan, np.float32), provenance={})
+    skipped: list[str] = []
+
+    def note(event: str, **values: Any) -> None:
+        if event == "skipped":
+            skipped.append(values["reason"])
+
+    inputs = [good[0], tmp_path / "broken.tif", empty, good[1]]
+    with pytest.raises(
+        ComputeError, match=r"2 of 4 inputs could not be separated, the others are written. 'broken.tif"
+    ):
+        run_separation(_job(inputs, tmp_path / "out", model_file), emit=note)
+    assert {p.name for p in (tmp_path / "out").glob("*.json")} == {"good0.json", "good1.json"}
+    assert "'empty.tif': 'image' must have usable pixels" in skipped[1]
+
+
+def test_an_empty_frame_of_a_stack_stays_empty_and_the_others_come_out(tmp_path: Path, model_file: str) -> None:
+    stack = _image(shape=(3, 50, 70))
+    stack[1] = np.nan
+    source = write_image(tmp_path / "stack.tif", stack, provenance={})
+    events: list[dict[str, Any]] = []
+    (files,) = run_separation(
+        _job([source], tmp_path / "out", model_file), emit=lambda event, **v: events.append({"event": event, **v})
+    )
+    assert np.isnan(read_image(files["signal"], frame=1)).all()
+    assert np.isfinite(read_image(files["signal"], frame=2)).all()
+    ledger = read_provenance(files["ledger"])["ledger"]
+    assert ledger[1] == {"usable_pixels": 0.0, "skipped": "no usable pixel"}
+    assert [e["reason"] for e in events if e["event"] == "skipped"] == ["frame 1: no usable pixel"]
+
+
+def test_a_signal_mask_is_not_taken_for_a_mask_of_usable_pixels(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "shot.tif", _image(), provenance={})
+    mask = write_mask(tmp_path / "signal-mask.tif", np.eye(50, 70, dtype=bool), role="signal")
+    with pytest.raises(ReadError, match=r"'signal-mask.tif' marks signal regions; a mask of usable pixels is needed"):
+        run_separation(_job([source], tmp_path / "out", model_file, valid_mask=str(mask)), emit=_ignore)
+
+
+def test_results_say_what_made_them(tmp_path: Path, model_file: str) -> None:
+    source = write_image(tmp_path / "shot.tif", _image(), provenance={})
+    (files,) = run_separation(_job([source], tmp_path / "out", model_file), emit=_ignore)
+    record = read_provenance(files["signal"])
+    assert record["input"]["folder"] == str(tmp_path.resolve())
+    assert record["input"]["bytes"] == source.stat().st_size
+    assert record["software"]["torch"]

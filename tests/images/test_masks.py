@@ -45,6 +45,12 @@ def test_a_patch_larger_than_the_image_has_no_position() -> None:
     assert free_positions(np.ones((20, 5), bool), 6).shape == (0, 2)
 
 
+@pytest.mark.parametrize("patch", [0, -5])
+def test_a_patch_without_pixels_is_refused(patch: int) -> None:
+    with pytest.raises(ValueError, match=f"'patch' must be above zero; found {patch} pixels"):
+        count_free_positions(np.ones((20, 5), bool), patch)
+
+
 def _disc_union(mask: np.ndarray, radius: int) -> np.ndarray:
     rows, columns = np.indices(mask.shape)
     grown = np.zeros_like(mask)

@@ -296,6 +296,40 @@ def test_joined_sets_keep_every_remark_once() -> None:
     assert join_patch_sets([small, small]).metadata["remark"] == small.metadata["remark"] != ""
 
 
+def test_joined_sets_keep_how_they_were_cut() -> None:
+    image = np.ones((20, 20), np.float32)
+    one, two = (
+        extract_signal_patches(image, count=2, seed=seed, patch=PATCH, min_intensity=1.5, any_angle=False)
+        for seed in (3, 4)
+    )
+    metadata = join_patch_sets([one, two]).metadata
+    expected = {"patch": PATCH, "count": 2, "seed": [3, 4], "any_angle": False, "min_intensity": 1.5, "sets": 2}
+    assert {name: metadata[name] for name in expected} == expected
+    assert metadata["min_intensity_from"] == "option"
+    automatic = extract_signal_patches(image, count=2, seed=0, patch=PATCH)
+    assert automatic.metadata["min_intensity_from"] == "a tenth of an average patch"
+    background = extract_background_patches(image, np.zeros((20, 20), bool), count=3, seed=1, patch=PATCH)
+    assert {name: background.metadata[name] for name in ("patch", "count", "seed")} == {
+        "patch": PATCH, "count": 3, "seed": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"count": 0}, "'count' must be above zero; found 0"),
+        ({"patch": -5}, "'patch' must be above zero; found -5 pixels"),
+        ({"seed": -1}, "'seed' must lie between 0 and inf; found -1"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(changes: dict[str, int], sentence: str) -> None:
+    image, numbers = np.ones((20, 20), np.float32), {"count": 2, "seed": 0, "patch": PATCH, **changes}
+    with pytest.raises(ValueError, match=sentence):
+        extract_signal_patches(image, **numbers)
+    with pytest.raises(ValueError, match=sentence):
+        extract_background_patches(image, np.zeros((20, 20), bool), **numbers)
+
+
 @pytest.mark.parametrize(
     ("sets", "found"),
     [

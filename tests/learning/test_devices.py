@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from napari_bgremove.errors import ComputeError
-from napari_bgremove.learning.devices import describe_device, halve_on_out_of_memory, limited_threads, pick_device
+from napari_bgremove.learning.devices import (
+    describe_device,
+    explain_out_of_memory,
+    halve_on_out_of_memory,
+    limited_threads,
+    pick_device,
+)
 
 
 @pytest.fixture
@@ -93,6 +99,39 @@ def test_no_memory_for_one_tile_is_refused_with_the_remedy(error: RuntimeError) 
 
     with pytest.raises(ComputeError, match="Out of memory with a single tile; use the CPU"):
         halve_on_out_of_memory(compute, 8)
+
+
+def test_the_batch_that_worked_is_remembered_for_its_network_alone() -> None:
+    tried: list[int] = []
+    said: list[str] = []
+
+    def compute(batch: int) -> None:
+        tried.append(batch)
+        if batch > 4:
+            raise MEMORY_ERRORS[0]
+
+    network, other = torch.nn.Identity(), torch.nn.Identity()
+    for key in (network, network, other):
+        assert halve_on_out_of_memory(compute, 8, report=said.append, key=key) == (None, 4)
+    assert tried == [8, 4, 4, 8, 4]
+    assert len(said) == 2
+    assert halve_on_out_of_memory(compute, 2, key=network) == (None, 2)  # never more than was asked for
+
+
+def test_a_batch_of_what_is_said() -> None:
+    def compute(batch: int) -> None:
+        raise MEMORY_ERRORS[0]
+
+    with pytest.raises(ComputeError, match="Out of memory with a single sample; use the CPU"):
+        halve_on_out_of_memory(compute, 8, what="sample")
+
+
+@pytest.mark.parametrize("error", MEMORY_ERRORS, ids=["gpu", "cpu"])
+def test_memory_that_ends_anywhere_else_is_one_sentence(error: RuntimeError) -> None:
+    with pytest.raises(ComputeError, match="Out of memory; close what else uses the device"), explain_out_of_memory():
+        raise error
+    with pytest.raises(RuntimeError, match="shape mismatch"), explain_out_of_memory():
+        raise RuntimeError("shape mismatch")
 
 
 def test_any_other_error_passes_through() -> None:

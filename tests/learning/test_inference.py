@@ -302,11 +302,13 @@ def test_bfloat16_stays_close_to_float32(live: AdditiveNetwork) -> None:
 def test_a_model_brings_the_options_it_was_trained_with(tmp_path: Any) -> None:
     network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=1), seed=0)
     description = ModelDescription(
-        network=network.spec, normalization="literal", percentiles=(2, 98), tile=64, merge="median"
+        network=network.spec, normalization="literal", percentiles=(2, 98), tile=64, merge="median", padded=False
     )
     write_model(tmp_path / "m", network, description)
-    options = options_of(read_model(tmp_path / "m"), batch_size=3)
-    expected = ApplyOptions(normalization="literal", percentiles=(2, 98), tile=64, merge="median", batch_size=3)
+    options = options_of(read_model(tmp_path / "m"), batch_size=3, padded=None)  # None changes nothing
+    expected = ApplyOptions(
+        normalization="literal", percentiles=(2, 98), tile=64, merge="median", padded=False, batch_size=3
+    )
     assert options == expected
 
 

@@ -285,6 +285,14 @@ def test_the_forger_of_these_tests_can_make_a_good_file(model: Path) -> None:
     assert read_model(_forge(model)).description.tile == 64
 
 
+def test_a_file_from_before_padded_was_stored_means_true(model: Path) -> None:
+    def without(text: str) -> str:
+        return json.dumps({name: value for name, value in json.loads(text).items() if name != "padded"})
+
+    assert "padded" in json.loads(DESCRIPTION.model_dump_json())
+    assert read_model(_forge(model, text=without)).description.padded is True
+
+
 def _with(changes: dict[str, Any]) -> Callable[[str], str]:
     return lambda text: json.dumps(json.loads(text) | changes)
 
@@ -312,6 +320,8 @@ def _with(changes: dict[str, Any]) -> Callable[[str], str]:
         (_with({"normalization": "eval"}), "invalid description: 'normalization'"),
         (_with({"percentiles": [1.0]}), "invalid description: 'percentiles"),
         (_with({"percentiles": [-5, 400]}), "invalid description: 'percentiles.0'"),
+        (_with({"percentiles": [99, 1]}), "invalid description: 'percentiles': must rise, found 99.0 and 1.0."),
+        (_with({"padded": "maybe"}), "invalid description: 'padded'"),
         (_with({"tile": 100}), "invalid description: 'tile'"),
         (_with({"tensors_sha256": "0" * 10**6}), "invalid description: 'tensors_sha256'"),
     ],

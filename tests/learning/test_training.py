@@ -23,7 +23,7 @@ from napari_bgremove.learning.distributed import Ranks, join_ranks
 from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model
 from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, build_network
 from napari_bgremove.learning.objectives.additive import AdditiveObjective
-from napari_bgremove.learning.training import DEAD_STEPS, EpochDone, StepDone, Training, TrainOptions
+from napari_bgremove.learning.training import DEAD_STEPS, BatchSplit, EpochDone, StepDone, Training, TrainOptions
 
 SPEC = NetworkSpec(fields=(1, 2, 2, 2), latents=4)
 
@@ -226,11 +226,50 @@ def test_bfloat16_computes_in_mixed_precision_and_keeps_float32_weights(tiny_sum
         ({"batch_size": 0}, "'batch_size' must be above zero; found 0"),
         ({"epochs": -1}, "'epochs' must be above zero; found -1"),
         ({"learning_rate": float("nan")}, "'learning_rate' must be above zero; found nan"),
+        ({"weight_decay": -1.0}, "'weight_decay' must lie between 0 and inf; found -1.0"),
+        ({"warmup_steps": -1}, "'warmup_steps' must lie between 0 and inf; found -1"),
+        ({"seed": -1}, "'seed' must lie between 0 and inf; found -1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         TrainOptions(**options)
+
+
+class _SmallMemory(AdditiveObjective):
+    """An objective for which more than `room` samples at once are too many."""
+
+    room = 3
+
+    def __call__(self, network: torch.nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        if len(batch["measured"]) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return super().__call__(network, batch)
+
+
+@pytest.mark.parametrize("mean", ["arithmetic", "geometric"])
+def test_a_batch_beyond_the_memory_is_computed_in_parts_with_the_same_curve(tiny_sums: Any, mean: str) -> None:
+    data, held = tiny_sums(11), tiny_sums(5)  # steps of 8 and 3 samples; 8 are computed by 2, and 3 by 2 and 1
+    objective = AdditiveObjective(mean, rmse_weight=1.0, flux_weight=0.5)
+    small = _SmallMemory(mean, rmse_weight=1.0, flux_weight=0.5)
+    curves = []
+    for one in (objective, small):
+        training = _training(data, validation=held, batch_size=8)
+        training.objective = one
+        events = list(training.run())
+        curves.append(_curve([e for e in events if not isinstance(e, BatchSplit)]))
+        said = [e for e in events if isinstance(e, BatchSplit)]
+    assert said == [BatchSplit(epoch=0, step=1, at_once=2)]  # once, and not at every step
+    for whole, parts in zip(*curves, strict=True):
+        assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
+
+
+def test_a_sample_that_does_not_fit_alone_is_one_sentence(tiny_sums: Any) -> None:
+    training = _training(tiny_sums())
+    training.objective = _SmallMemory()
+    object.__setattr__(training.objective, "room", 0)
+    with pytest.raises(ComputeError, match="Out of memory with a single sample; use the CPU"):
+        list(training.run())
 
 
 # --- several processes ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import torch
 
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.patches import PatchSet
-from napari_bgremove.learning.networks import PRESETS
+from napari_bgremove.learning.networks import PRESETS, NetworkSpec
 from napari_bgremove.recipes.saxs_unet import NETWORK_PRESETS, SaxsUnetRecipe
 
 
@@ -48,11 +48,65 @@ def test_a_recipe_is_frozen_and_survives_json() -> None:
     [
         ({"preset": "huge"}, "'preset' must be one of paper, medium, small, tiny; found 'huge'"),
         ({"topology": "B"}, "'topology' must be one of D, A; found 'B'"),
+        ({"normalization": "zscore"}, "'normalization' must be one of conserving, literal; found 'zscore'"),
+        ({"schedule": "linear"}, "'schedule' must be one of constant, cosine; found 'linear'"),
+        ({"sample_mean": "harmonic"}, "'sample_mean' must be one of arithmetic, geometric; found 'harmonic'"),
+        ({"merge": "max"}, "'merge' must be one of weighted, median, mean; found 'max'"),
+        ({"padded": "no"}, "'padded' must be true or false; found no"),
+        ({"patch": 100}, "'patch' must be a multiple of 8 pixels; found 100"),
+        ({"patch": 0}, "'patch' must lie between 8 and 4096; found 0"),
+        ({"signal_patches": 0}, "'signal_patches' must lie between 1 and .*; found 0"),
+        ({"background_patches": -3}, "'background_patches' must lie between 1 and .*; found -3"),
+        ({"latents": 0}, "'latents' must lie between 1 and 256; found 0"),
+        ({"epochs": 0}, "'epochs' must lie between 1 and .*; found 0"),
+        ({"epochs": 2.5}, "'epochs' must be a whole number; found 2.5"),
+        ({"batch_size": -1}, "'batch_size' must lie between 1 and .*; found -1"),
+        ({"warmup_steps": -1}, "'warmup_steps' must lie between 0 and .*; found -1"),
+        ({"seed": -1}, "'seed' must lie between 0 and 4294967295; found -1"),
+        ({"min_intensity": float("nan")}, "'min_intensity' must be a finite number; found nan"),
+        ({"mask_threshold": 0.0}, "'mask_threshold' must be above zero; found 0.0"),
+        ({"learning_rate": 0.0}, "'learning_rate' must be above zero; found 0.0"),
+        ({"learning_rate": float("inf")}, "'learning_rate' must be a finite number; found inf"),
+        ({"weight_decay": -1.0}, "'weight_decay' must not be negative; found -1.0"),
+        ({"rmse_weight": -0.1}, "'rmse_weight' must not be negative; found -0.1"),
+        ({"flux_weight": -0.1}, "'flux_weight' must not be negative; found -0.1"),
+        ({"hit_free_share": 1.1}, "'hit_free_share' must lie between 0 and 1; found 1.1"),
+        ({"validation_share": 0.0}, "'validation_share' must lie between 0 and 1, both excluded; found 0.0"),
+        ({"validation_share": 1.0}, "'validation_share' must lie between 0 and 1, both excluded; found 1.0"),
+        ({"percentiles": (99.0, 1.0)}, "'percentiles' must rise, between 0 and 100; found 99.0 1.0"),
+        ({"percentiles": (1.0, 101.0)}, "'percentiles' must rise, between 0 and 100; found 1.0 101.0"),
+        ({"percentiles": (1.0,)}, "'percentiles' must be two numbers; found 1.0"),
+        ({"amplitude_decades": (1.0, 400.0)}, "'amplitude_decades' must lie between -12 and 12; found 400.0"),
+        ({"amplitude_decades": (1.0, -1.0)}, "'amplitude_decades' must be the lower and then the upper end; found"),
+        ({"amplitude_decades": (float("nan"), 1.0)}, "'amplitude_decades' must be a finite number; found nan"),
+        ({"guides": (4,)}, "'guides' must be at most 8 odd sizes between 3 and 33 pixels; found 4"),
+        ({"guides": (3,) * 9}, "'guides' must be at most 8 odd sizes"),
+        ({"offsets": ()}, "'offsets' must be pairs of rows and columns, whole and not negative; found none"),
+        ({"offsets": ((0, -1),)}, "'offsets' must be pairs of rows and columns, whole and not negative; found"),
     ],
 )
-def test_an_unknown_preset_or_topology_is_refused(changes: dict[str, str], sentence: str) -> None:
+def test_every_field_of_the_recipe_is_checked(changes: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         SaxsUnetRecipe(**changes)  # type: ignore[arg-type]
+
+
+def test_what_a_person_leaves_open_is_allowed() -> None:
+    recipe = SaxsUnetRecipe(min_intensity=None, mask_threshold=None, mask_grow=None, guides=())
+    assert recipe.mask_threshold is recipe.mask_grow is None
+
+
+@pytest.mark.parametrize("equivariant", [True, False])
+def test_the_fields_of_a_network_build_that_network_again(equivariant: bool) -> None:
+    recipe = SaxsUnetRecipe(
+        equivariant=equivariant, preset="tiny", topology="A", latents=3, guides=(3, 9), literal_head=True
+    )
+    fields = SaxsUnetRecipe.network_fields(recipe.build_spec())
+    assert SaxsUnetRecipe(**fields).build_spec() == recipe.build_spec() == recipe.build_network().spec
+
+
+def test_a_width_without_a_name_has_no_recipe() -> None:
+    with pytest.raises(ValueError, match=r"'fields' must be those of a preset \(paper, .*\); found 1 2 3 4"):
+        SaxsUnetRecipe.network_fields(NetworkSpec(fields=(1, 2, 3, 4)))
 
 
 @pytest.mark.parametrize("equivariant", [True, False])
@@ -122,6 +176,7 @@ def test_options_and_description_repeat_the_recipes_numbers() -> None:
         64,
         "median",
     )
+    assert described.padded is False
     assert described.recipe["name"] == "saxs_unet"
     assert described.recipe["epochs"] == 3
     assert described.provenance == {"author": "x"}

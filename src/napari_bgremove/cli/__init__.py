@@ -57,7 +57,7 @@ def main() -> None:
     try:
         code = group.main(prog_name="bgremove", standalone_mode=False)
     except (ReadError, ModelFileError, ComputeError, ValueError) as error:
-        sys.exit(_fail(str(error)))
+        sys.exit(_fail(_sentence(error)))
     except OSError as error:
         name = f"'{error.filename}': " if error.filename else ""
         sys.exit(_fail(f"{name}{error.strerror or error}."))
@@ -71,6 +71,16 @@ def main() -> None:
         click.echo("Stopped.", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    from napari_bgremove.engine.jobs import describe_invalid
+
+    return describe_invalid(error)
 
 
 def _fail(sentence: str) -> int:

@@ -14,6 +14,7 @@ import click
 
 from napari_bgremove.cli.options import JSON, write_json
 from napari_bgremove.cli.progress import SeparationProgress, TrainingProgress
+from napari_bgremove.io.bundled import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from napari_bgremove.images.patches import PatchSet
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 SHOTS = 3
 TRAINING_STEPS = 100
+# Says that a folder is a demo report, and what in it may be replaced.
+_MARK = ".bgremove-demo"
+_MADE = (
+    "shots", "patches", "training", "separated", BUNDLED_MODEL.name, "before-after.png", "learning-curve.png",
+    "ledger.csv", "index.html",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,15 +87,22 @@ def command(out: Path, seed: int, viewer: bool | None, json_file: Path | None) -
 
 
 def _clear(out: Path) -> None:
-    # Only what an earlier demo made is removed.
-    if (out / "index.html").exists():
-        shutil.rmtree(out)
+    """Make the folder anew; only what an earlier demo made is removed, also one that was interrupted."""
+    from napari_bgremove._files import atomic_write
+
+    if (out / _MARK).exists():
+        for made in (out / name for name in _MADE):
+            if made.is_dir():
+                shutil.rmtree(made)
+            else:
+                made.unlink(missing_ok=True)
     elif out.exists() and any(out.iterdir()):
         msg = (
             f"'--out' {out} must be a new or empty folder, or an old demo report; it holds other files. Choose "
             "another folder."
         )
         raise ValueError(msg)
+    atomic_write(out / _MARK, "Made by `bgremove demo`, which replaces what it made here.\n")
 
 
 def _write_shots(demo: _Demo, seed: int) -> list[tuple[Shot, Shot]]:
@@ -156,7 +170,6 @@ def _train(demo: _Demo) -> list[dict[str, Any]]:
 def _separate(demo: _Demo) -> Separation:
     from napari_bgremove.engine.jobs import SeparateJob
     from napari_bgremove.engine.separate_run import run_separation
-    from napari_bgremove.io.bundled import BUNDLED_MODEL
     from napari_bgremove.io.images import read_image
     from napari_bgremove.separation import Separation
 

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 
-from napari_bgremove.cli.options import JSON, OUT, existing_files, write_json
+from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
+from napari_bgremove.cli.shots import Gate, open_shots, show_progress
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 
 @click.command("mask")
 @click.argument("images", nargs=-1, required=True)
 @OUT
-@click.option("--threshold", default=4.0, show_default=True, help="Height above the local background, in its scatter.")
+@THRESHOLD
 @click.option(
-    "--window", default=257, show_default=True, help="Window of the local background in pixels; wider than the signal."
+    "--window",
+    type=click.IntRange(min=1),
+    default=257,
+    show_default=True,
+    help="Window of the local background in pixels; wider than the signal.",
 )
-@click.option("--grow", default=8, show_default=True, help="Pixels to grow the mask by; negative shrinks it.")
-@click.option("--minimum-size", default=64, show_default=True, help="Smaller regions (pixels) are dropped.")
-@click.option("--patch", default=128, show_default=True, help="Patch side for which free positions are counted.")
+@GROW
+@click.option(
+    "--minimum-size",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
+    help="Smaller regions (pixels) are dropped.",
+)
+@click.option(
+    "--patch",
+    type=click.IntRange(min=1),
+    default=SaxsUnetRecipe.patch,
+    show_default=True,
+    help="Patch side for which free positions are counted.",
+)
 @click.option("--dataset", help="Dataset in an HDF5 file; guessed and said otherwise.")
+@gate_options
 @JSON
 def command(
     images: tuple[str, ...], out: Path, threshold: float, window: int, grow: int, minimum_size: int, patch: int,
-    dataset: str | None, json_file: Path | None,
+    dataset: str | None, json_file: Path | None, **gate: Any,
 ) -> None:  # fmt: skip
     """Mark the signal regions of x-ray-only IMAGES.
 
-    Writes NAME-signal-mask.tif (1 where signal is) and prints how much of the
-    image it covers and how many patch positions stay free. A stack gives one
-    mask, of its mean image.
+    Writes NAME-signal-mask.tif (white where signal is) and prints how much of
+    the image it covers and how many patch positions stay free. A stack gives
+    one mask, of its mean image.
     """
-    from napari_bgremove.images.gate import gate_image
     from napari_bgremove.images.masks import count_free_positions, estimate_signal_mask
     from napari_bgremove.images.stacks import mean_image
-    from napari_bgremove.io.images import open_images
     from napari_bgremove.io.masks import write_mask
 
     figures = []
     for path in existing_files(images):
-        stack = open_images(path, dataset=dataset)
-        for note in stack.notes:
-            click.echo(f"  {note}")
-        image = mean_image(gate_image(stack.frame(i)).values for i in range(len(stack)))
+        shots = open_shots([path], dataset=dataset, gate=Gate(**gate))
+        stack = shots[0].stack
+        several = show_progress(shots, label=f"averaging {stack.path.name}", length=len(shots))
+        with several if len(shots) > 1 else nullcontext(shots) as frames:
+            image = mean_image(shot.read() for shot in frames)
         mask = estimate_signal_mask(image, threshold=threshold, window=window, grow=grow, minimum_size=minimum_size)
-        target = write_mask(out / f"{stack.name}-signal-mask.tif", mask)
+        target = write_mask(out / f"{stack.name}-signal-mask.tif", mask, role="signal")
         free = count_free_positions(~mask, patch)
         figures.append({"file": path, "mask": str(target), "coverage": float(mask.mean()), "free_positions": free})
         click.echo(

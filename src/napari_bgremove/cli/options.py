@@ -14,8 +14,21 @@ from typing import Any, TypeVar
 import click
 
 from napari_bgremove._files import atomic_write
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["DEVICE", "JSON", "OUT", "PRECISION", "THREADS", "existing_files", "recipe_options", "write_json"]
+__all__ = [
+    "DEVICE",
+    "GROW",
+    "JSON",
+    "OUT",
+    "PRECISION",
+    "THREADS",
+    "THRESHOLD",
+    "existing_files",
+    "gate_options",
+    "recipe_options",
+    "write_json",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,6 +44,42 @@ PRECISION = click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
     help="bfloat16 is faster where the processor has it, and a little less exact.",
 )  # fmt: skip
+THRESHOLD = click.option(
+    "--threshold", type=click.FloatRange(min=0, min_open=True), default=SaxsUnetRecipe.mask_threshold,
+    show_default=True, help="Signal mask: height above the local background, in its scatter.",
+)  # fmt: skip
+GROW = click.option(
+    "--grow", type=int, default=SaxsUnetRecipe.mask_grow, show_default=True,
+    help="Signal mask: pixels to grow it by; negative shrinks it.",
+)  # fmt: skip
+
+
+def gate_options(command: Command) -> Command:
+    """Give a command the options that say which pixels are not usable."""
+    valid_mask = click.option(
+        "--valid-mask", type=click.Path(exists=True, dir_okay=False),
+        help="Image that is not 0 where a pixel is usable. A signal mask is something else, and refused.",
+    )  # fmt: skip
+    gap = click.option(
+        "--gap", "gap_values", type=float, multiple=True, help="Value that means 'not measured'; repeatable."
+    )
+    saturation = click.option("--saturation", type=float, help="Values at or above it are not usable.")
+    return valid_mask(gap(saturation(command)))
+
+
+class Sizes(click.ParamType):  # type: ignore[type-arg]  # has none in click 8.1
+    """Whole numbers between commas: '3,5,9'; 'none' for none."""
+
+    name = "n,n,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return () if value in ("", "none") else tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} must be whole numbers between commas, as 3,5,9, or 'none'.", param, context)
 
 
 def existing_files(patterns: Sequence[str]) -> list[str]:
@@ -72,8 +121,11 @@ def recipe_options(recipe: type, *, leave_out: Sequence[str] = ()) -> Callable[[
 def _type_of(hint: Any) -> dict[str, Any]:
     if isinstance(hint, types.UnionType):  # "float | None"
         hint = next(a for a in typing.get_args(hint) if a is not type(None))
+    values = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return {"type": click.Choice(values)}
     if typing.get_origin(hint) is tuple:
-        return {"nargs": len(typing.get_args(hint)), "type": typing.get_args(hint)[0]}
+        return {"type": Sizes()} if values[-1] is Ellipsis else {"nargs": len(values), "type": values[0]}
     return {"type": bool if hint is bool else hint}
 
 
@@ -93,4 +145,4 @@ def _attribute_docs(recipe: type) -> dict[str, str]:
 
 
 def _show(value: Any) -> str:
-    return " ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)
+    return " ".join(str(v) for v in value) or "none" if isinstance(value, tuple) else str(value)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_bgremove.cli.options import JSON, OUT, existing_files, write_json
+from napari_bgremove._validation import describe_shape
+from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
+from napari_bgremove.cli.shots import Gate, Shot, open_shots, show_progress
+from napari_bgremove.errors import ReadError
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from napari_bgremove.images.patches import PatchSet
 
 
 @click.command("patches")
@@ -30,23 +38,26 @@ if TYPE_CHECKING:
     help="Signal mask for all full shots, in place of the automatic one.",
 )
 @OUT
-@click.option("--patch", default=128, show_default=True, help="Patch side in pixels.")
-@click.option("--signal-patches", default=1754, show_default=True, help="Signal patches in all.")
-@click.option("--background-patches", default=4711, show_default=True, help="Background patches in all.")
+@click.option("--patch", default=SaxsUnetRecipe.patch, show_default=True, help="Patch side in pixels, a multiple of 8.")
+@click.option(
+    "--signal-patches", default=SaxsUnetRecipe.signal_patches, show_default=True, help="Signal patches in all."
+)
+@click.option(
+    "--background-patches",
+    default=SaxsUnetRecipe.background_patches,
+    show_default=True,
+    help="Background patches in all.",
+)
 @click.option(
     "--min-intensity",
     type=float,
     help="Least integrated intensity of a signal patch; a tenth of the average otherwise.",
 )
-@click.option(
-    "--threshold",
-    default=4.0,
-    show_default=True,
-    help="Signal mask: height above the local background, in its scatter.",
-)
-@click.option("--grow", default=8, show_default=True, help="Signal mask: pixels to grow it by.")
+@THRESHOLD
+@GROW
 @click.option("--dataset", help="Dataset in HDF5 files; guessed and said otherwise.")
-@click.option("--seed", default=0, show_default=True)
+@gate_options
+@click.option("--seed", default=SaxsUnetRecipe.seed, show_default=True, help="Of the random positions.")
 @JSON
 def command(
     xray_only: tuple[str, ...],
@@ -62,6 +73,7 @@ def command(
     dataset: str | None,
     seed: int,
     json_file: Path | None,
+    **gate_values: Any,
 ) -> None:
     """Cut training patches: OUT/signal.npz and OUT/background.npz.
 
@@ -69,41 +81,27 @@ def command(
     orientations. Background patches come from full shots, where the
     corresponding x-ray-only shot shows no signal, and are left as they are.
     With as many x-ray-only as full frames they correspond one to one;
-    otherwise the mask comes from the mean of all x-ray-only frames.
+    otherwise the mask comes from the mean of all x-ray-only frames. Which of
+    the two it was is printed, and kept in the files with all numbers.
     """
-    from napari_bgremove.images.masks import estimate_signal_mask
-    from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches, join_patch_sets
-    from napari_bgremove.images.stacks import mean_image
-    from napari_bgremove.io.masks import read_mask
     from napari_bgremove.io.patch_sets import write_patch_set
 
-    references = list(_frames(existing_files(xray_only), dataset))
-    shots = list(_frames(existing_files(full), dataset))
-    per_shot = -(-signal_patches // len(references))
-    signal = join_patch_sets(
-        [
-            extract_signal_patches(
-                image, count=per_shot, seed=seed + i, patch=patch, min_intensity=min_intensity, name=name
-            )
-            for i, (name, image) in enumerate(references)
-        ]
-    )
-    if mask is not None:
-        masks = [read_mask(mask, shape=shots[0][1].shape)] * len(shots)
-    elif len(references) == len(shots):
-        masks = [estimate_signal_mask(image, threshold=threshold, grow=grow) for _, image in references]
-    else:
-        masks = [estimate_signal_mask(mean_image(i for _, i in references), threshold=threshold, grow=grow)] * len(
-            shots
-        )
-    per_shot = -(-background_patches // len(shots))
-    background = join_patch_sets(
-        [
-            extract_background_patches(image, m, count=per_shot, seed=seed + i, patch=patch, name=name)
-            for i, ((name, image), m) in enumerate(zip(shots, masks, strict=True))
-        ]
-    )
-    figures = {}
+    recipe = SaxsUnetRecipe(
+        patch=patch, signal_patches=signal_patches, background_patches=background_patches,
+        min_intensity=min_intensity, mask_threshold=threshold, mask_grow=grow, seed=seed,
+    )  # fmt: skip
+    gate = Gate(**gate_values)
+    references = open_shots(existing_files(xray_only), dataset=dataset, gate=gate)
+    shots = open_shots(existing_files(full), dataset=dataset, gate=gate)
+    pairing = _pair(references, shots, mask)
+    click.echo(f"Signal masks: {pairing}.")
+    made_of = {"gate": gate.to_dict(), "dataset": dataset}
+    signal = _note(_cut_signal(references, recipe), references, made_of)
+    # With a mask of the person's own, no threshold was used.
+    used = {name: None if mask else getattr(recipe, name) for name in ("mask_threshold", "mask_grow")}
+    background = _cut_background(references, shots, mask, recipe)
+    background = _note(background, shots, {**made_of, **used, "signal_mask": mask, "pairing": pairing})
+    figures: dict[str, Any] = {"pairing": pairing}
     for role, patches in (("signal", signal), ("background", background)):
         target = write_patch_set(out / f"{role}.npz", patches)
         figures[role] = {"patches": len(patches), "shots": len(patches.shot_names), "file": str(target)}
@@ -116,16 +114,88 @@ def command(
     write_json(json_file, figures)
 
 
-def _frames(paths: list[str], dataset: str | None) -> list[tuple[str, NDArray[np.float32]]]:
-    from napari_bgremove.images.gate import gate_image
-    from napari_bgremove.io.images import open_images
+def _pair(references: Sequence[Shot], shots: Sequence[Shot], mask: str | None) -> str:
+    """Check the shapes of the shots that meet, and say in words where the signal masks come from."""
+    if mask is not None:
+        for shot in shots:
+            _check_shape(shot, shots[0])
+        return f"'{Path(mask).name}' for all {len(shots)} full shots"
+    if len(references) == len(shots):
+        for shot, reference in zip(shots, references, strict=True):
+            _check_shape(shot, reference)
+        return f"each of the {len(shots)} full shots has that of its own x-ray-only shot, in the order given"
+    for shot in (*references, *shots):
+        _check_shape(shot, references[0])
+    return (
+        f"{len(references)} x-ray-only and {len(shots)} full shots do not correspond one to one, so one mask, of the "
+        "mean of the x-ray-only shots, serves all full shots"
+    )
 
-    frames = []
-    for path in paths:
-        stack = open_images(path, dataset=dataset)
-        for note in stack.notes:
-            click.echo(f"  {note}")
-        for i in range(len(stack)):
-            name = f"{stack.name}[{i}]" if stack.is_stack else stack.name
-            frames.append((name, gate_image(stack.frame(i), saturation=stack.metadata.get("saturation")).values))
-    return frames
+
+def _check_shape(shot: Shot, reference: Shot) -> None:
+    if shot.shape != reference.shape:
+        msg = (
+            f"'{shot.file}' must have the shape of '{reference.file}' ({describe_shape(reference.shape)}); found "
+            f"{describe_shape(shot.shape)}."
+        )
+        raise ReadError(msg)
+
+
+def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe) -> PatchSet:
+    from napari_bgremove.images.patches import extract_signal_patches, join_patch_sets
+
+    count = -(-recipe.signal_patches // len(references))
+    with show_progress(references, label="signal patches", length=len(references)) as bar:
+        sets = [
+            extract_signal_patches(
+                shot.read(), count=count, seed=recipe.seed + i, patch=recipe.patch,
+                min_intensity=recipe.min_intensity, name=shot.name,
+            )
+            for i, shot in enumerate(bar)
+        ]  # fmt: skip
+    return join_patch_sets(sets)
+
+
+def _cut_background(
+    references: Sequence[Shot], shots: Sequence[Shot], mask: str | None, recipe: SaxsUnetRecipe
+) -> PatchSet:
+    from napari_bgremove.images.patches import extract_background_patches, join_patch_sets
+
+    count = -(-recipe.background_patches // len(shots))
+    masks = _signal_masks(references, shots, mask, recipe)
+    with show_progress(zip(shots, masks, strict=True), label="background patches", length=len(shots)) as bar:
+        sets = [
+            extract_background_patches(
+                shot.read(), signal_mask, count=count, seed=recipe.seed + i, patch=recipe.patch, name=shot.name
+            )
+            for i, (shot, signal_mask) in enumerate(bar)
+        ]
+    return join_patch_sets(sets)
+
+
+def _signal_masks(
+    references: Sequence[Shot], shots: Sequence[Shot], mask: str | None, recipe: SaxsUnetRecipe
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield the signal mask of each full shot, as `_pair` has said; one image in memory at a time."""
+    from napari_bgremove.images.masks import estimate_signal_mask
+    from napari_bgremove.images.stacks import mean_image
+    from napari_bgremove.io.masks import read_mask
+
+    assert recipe.mask_threshold is not None  # given by the options
+    assert recipe.mask_grow is not None
+    numbers: dict[str, Any] = {"threshold": recipe.mask_threshold, "grow": recipe.mask_grow}
+    if mask is None and len(references) == len(shots):
+        for reference in references:
+            yield estimate_signal_mask(reference.read(), **numbers)
+        return
+    if mask is not None:
+        one = read_mask(mask, shape=shots[0].shape, role="signal")
+    else:
+        one = estimate_signal_mask(mean_image(reference.read() for reference in references), **numbers)
+    for _ in shots:
+        yield one
+
+
+def _note(patches: PatchSet, shots: Sequence[Shot], made_of: dict[str, Any]) -> PatchSet:
+    files = list(dict.fromkeys(str(shot.stack.path) for shot in shots))
+    return dataclasses.replace(patches, metadata={**patches.metadata, "files": files, **made_of})

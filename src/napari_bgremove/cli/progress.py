@@ -126,6 +126,9 @@ class SeparationProgress:
             self._frame = values["done"]
             self._advance(self._frame)
             self.ledgers.append({"name": self._name, "frame": values["done"] - 1, **values})
+        elif event == "skipped":
+            self._close()
+            click.echo(f"  skipped: {values['name']}: {values['reason']}", err=True)
         elif event == "written":
             self._close()
             for name, path in values["files"].items():

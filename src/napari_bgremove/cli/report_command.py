@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, write_json
+from napari_bgremove.cli.progress import duration
 
 if TYPE_CHECKING:
     from napari_bgremove.evaluation.real_set import CleanImage
@@ -85,6 +87,7 @@ def command(
     tuned with each source left out in turn; the models have seen none of it.
     """
     from napari_bgremove.evaluation.baselines import read_tuning
+    from napari_bgremove.evaluation.real_set import count_real_patches
     from napari_bgremove.evaluation.report_card import measure_harm, run_card
     from napari_bgremove.learning.devices import limited_threads
 
@@ -99,7 +102,7 @@ def command(
                 hits=kind,
                 levels=levels or _LEVELS[kind],
                 tuning=read_tuning("sr90") if kind == "cosmic" else None,
-                report=_Ticker(),
+                report=_Ticker(kind, count_real_patches(levels or _LEVELS[kind])),
             )
             for kind in kinds
         ]
@@ -144,7 +147,9 @@ elsewhere, summed; the 99th percentile of each 128 x 128 patch is scaled to the 
 normalisation (bounds from the noisy patch). The classical filters are tuned on other hits with the source left out:
 *tuned* is the filter, family and parameters, that did best on the other sources; *best in hindsight* is the tuned
 family that turns out best on the very source, which nobody could have chosen beforehand. Flux bias is the median over
-patches of abs(sum of the estimated signal / sum of the true signal - 1).
+patches of abs(sum of the estimated signal / sum of the true signal - 1). The largest usable scattering vector is given
+as a radius in pixels: up to it the mean of every ring is within 20 % of the truth; the files have no common geometry
+that would turn it into a q. Ledger residual: what neither signal nor background holds, relative to the sum measured.
 """
 
 
@@ -187,12 +192,17 @@ def _method(network: Any, options: Any) -> Method:
 
 
 class _Ticker:
-    """Counts patches on one line."""
+    """Shows how far the patches of a card are: one line on a terminal, a line per quarter elsewhere."""
 
-    def __init__(self) -> None:
-        self._done = 0
+    def __init__(self, kind: str, total: int) -> None:
+        self._kind, self._total = kind, total
+        self._done, self._started = 0, time.monotonic()
 
     def __call__(self, line: str) -> None:
         self._done += 1
+        left = (self._total - self._done) * (time.monotonic() - self._started) / self._done
+        text = f"{self._kind}: {self._done}/{self._total} patches, {duration(left)} left"
         if sys.stderr.isatty():
-            click.echo(f"\r{self._done:4d}  {line:<70}", nl=False, err=True)
+            click.echo(f"\r{text + '  ' + line:<100}", nl=self._done == self._total, err=True)
+        elif self._done % max(1, self._total // 4) == 0:
+            click.echo(text, err=True)

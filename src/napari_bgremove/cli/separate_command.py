@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from napari_bgremove.cli.options import DEVICE, JSON, OUT, PRECISION, THREADS, existing_files, write_json
+from napari_bgremove.cli.options import DEVICE, JSON, OUT, PRECISION, THREADS, existing_files, gate_options, write_json
 from napari_bgremove.cli.progress import SeparationProgress, stop_on_interrupt
+from napari_bgremove.errors import ReadError
+
+# Only such names are opened to see whether they are results.
+_RESULT = re.compile(r"-(signal|background|uncertainty|residual)\.(tif|h5)$")
 
 
 @click.command("separate")
@@ -16,21 +22,20 @@ from napari_bgremove.cli.progress import SeparationProgress, stop_on_interrupt
 @OUT
 @click.option("--model", type=click.Path(exists=True, dir_okay=False), help="Model file; the bundled one otherwise.")
 @click.option("--dataset", help="Dataset in HDF5 files; guessed and said otherwise.")
+@gate_options
 @click.option(
-    "--mask", type=click.Path(exists=True, dir_okay=False), help="Image that is not 0 where a pixel is usable."
+    "--kev-per-unit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Energy of one unit of the image; the ledger is then in keV.",
 )
-@click.option("--gap", "gap_values", type=float, multiple=True, help="Value that means 'not measured'; repeatable.")
-@click.option("--saturation", type=float, help="Values at or above it are not usable.")
-@click.option("--kev-per-unit", type=float, help="Energy of one unit of the image; the ledger is then in keV.")
 @click.option(
     "--normalization", type=click.Choice(["conserving", "literal"]), help="As the model was trained, otherwise."
 )
 @click.option("--merge", type=click.Choice(["weighted", "median", "mean"]), help="How the four grids become one image.")
 @click.option(
     "--padded/--literal-grids",
-    default=True,
-    show_default=True,
-    help="Four predictions everywhere, or the grids as published.",
+    default=None,
+    help="Four predictions everywhere, or the grids as published; as the model was trained, otherwise.",
 )
 @click.option("--residual", is_flag=True, help="Also write what neither part explains.")
 @click.option("--format", "file_format", type=click.Choice(["tiff", "hdf5"]), default="tiff", show_default=True)
@@ -43,15 +48,18 @@ from napari_bgremove.cli.progress import SeparationProgress, stop_on_interrupt
 def command(images: tuple[str, ...], out: Path, file_format: str, json_file: Path | None, **options: Any) -> int:
     """Take IMAGES apart: NAME-signal, NAME-background, NAME-uncertainty, NAME.json.
 
-    IMAGES are files, folders or wildcards: TIFF, NPY, EDF, CBF, SMV, HDF5 and
-    NeXus, single images and stacks. Results are float32 in the unit of the
-    input; what the detector did not measure stays NaN.
+    IMAGES are files, folders or wildcards: TIFF (also .gz), NPY, FITS, EDF,
+    CBF, SMV, HDF5 and NeXus, single images and stacks. Of folders and
+    wildcards, results of an earlier separation are left out. Results are
+    float32 in the unit of the input; what the detector did not measure stays
+    NaN. An input that cannot be separated is named at the end (exit code 1),
+    the others are written; after ctrl-C the exit code is 130.
     """
     from napari_bgremove.engine.jobs import SeparateJob
     from napari_bgremove.engine.separate_run import run_separation
 
     options["gap_values"] = options["gap_values"] or None
-    job = SeparateJob(inputs=existing_files(images), out=str(out), format=file_format, **options)  # type: ignore[arg-type]  # click has checked it
+    job = SeparateJob(inputs=_inputs(images), out=str(out), format=file_format, **options)  # type: ignore[arg-type]  # click has checked it
     progress = SeparationProgress()
     with stop_on_interrupt() as stop:
         written = run_separation(job, emit=progress, should_stop=stop)
@@ -60,9 +68,25 @@ def command(images: tuple[str, ...], out: Path, file_format: str, json_file: Pat
     return 130 if stop.asked else 0
 
 
+def _inputs(images: Sequence[str]) -> list[str]:
+    """Return the files; what a folder or wildcard holds of earlier results is left out, and said."""
+    from napari_bgremove.io.results import is_result
+
+    named = {str(Path(image)) for image in images}
+    files = existing_files(images)
+    kept = [file for file in files if file in named or not (_RESULT.search(file) and is_result(file))]
+    if len(kept) < len(files):
+        click.echo(f"{len(files) - len(kept)} results of an earlier separation are left out.")
+    if not kept:
+        msg = f"'{images[0]}' must match at least one image; found only results of an earlier separation."
+        raise ReadError(msg)
+    return kept
+
+
 def _print_ledgers(ledgers: list[dict[str, Any]]) -> None:
     parts = ("measured", "signal", "background", "residual")
     click.echo(f"\n{'sums over the image':<32}" + "".join(f"{part:>14}" for part in parts))
+    ledgers = [line for line in ledgers if "skipped" not in line]
     for line in ledgers[:20]:
         name = f"{line['name']}[{line['frame']}]" if line["frames"] > 1 else line["name"]
         click.echo(f"{name[:31]:<32}" + "".join(f"{line[part]:>14.5g}" for part in parts) + f"  {line['unit']}")

@@ -1,4 +1,4 @@
-"""`python -m napari_bgremove.engine RUN`: do the job of a run folder, alone.
+"""`python -m napari_bgremove.engine RUN`: do the job of a run folder, alone; `--serve FOLDER`: answer a viewer.
 
 Nobody listens: what happens goes to the events file, and so does a failure.
 """
@@ -48,4 +48,9 @@ def do_job(folder: RunFolder, job: TrainJob | SeparateJob) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    if sys.argv[1] == "--serve":
+        from napari_bgremove.engine.server import serve
+
+        serve(Path(sys.argv[2]))
+    else:
+        sys.exit(main(sys.argv[1]))

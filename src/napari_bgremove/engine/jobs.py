@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from napari_bgremove.errors import ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["Job", "SeparateJob", "TrainJob", "read_job"]
+__all__ = ["Job", "SeparateJob", "TrainJob", "describe_invalid", "read_job"]
 
 
 class TrainJob(BaseModel):
@@ -63,8 +63,10 @@ class SeparateJob(BaseModel):
         None: the bundled model.
     dataset : str or None
         HDF5 dataset; None guesses and says so.
-    mask : str or None
+    valid_mask : str or None
         Mask file, True where a pixel is usable.
+    padded : bool or None
+        Four predictions everywhere; None does as the model was made for.
     kev_per_unit : float or None
         Energy of one unit of the image; None takes the file's word, if any.
     cluster : str or None
@@ -78,7 +80,7 @@ class SeparateJob(BaseModel):
     out: str
     model: str | None = None
     dataset: str | None = None
-    mask: str | None = None
+    valid_mask: str | None = None
     gap_values: tuple[float, ...] | None = None
     saturation: float | None = None
     kev_per_unit: Annotated[float, Field(gt=0)] | None = None
@@ -88,7 +90,7 @@ class SeparateJob(BaseModel):
     batch_size: int = Field(default=8, ge=1)
     normalization: Literal["conserving", "literal"] | None = None
     merge: Literal["weighted", "median", "mean"] | None = None
-    padded: bool = True
+    padded: bool | None = None
     residual: bool = False
     format: Literal["tiff", "hdf5"] = "tiff"
     cluster: str | None = None
@@ -112,6 +114,25 @@ def read_job(path: Path) -> TrainJob | SeparateJob:
         msg = f"'{path}' cannot be read: {error.strerror}. Is this a run folder?"
         raise ReadError(msg) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"'{path}' is not a valid job: {'.'.join(str(x) for x in first['loc'])}: {first['msg']}."
+        msg = f"'{path}' is not a valid job: {describe_invalid(error)}"
         raise ReadError(msg) from error
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """Say the first thing a pydantic model refuses as one sentence of ours: subject, rule, value found."""
+    first = error.errors()[0]
+    rule, context = first["msg"], first.get("ctx", {})
+    if first["type"] == "value_error":  # a check of our own, already a sentence
+        return str(context["error"])
+    if first["type"] == "json_invalid":
+        return f"it must be JSON; found {context['error']}."
+    # The kind of a job is part of where pydantic looked, but not of what a person wrote.
+    where = [str(part) for part in first["loc"] if part not in ("train", "separate")]
+    subject = ".".join(where) or str(context.get("discriminator", "job")).strip("'")
+    if first["type"] in ("missing", "union_tag_not_found"):
+        return f"'{subject}' must be given; it is missing."
+    if first["type"] == "extra_forbidden":
+        return f"'{subject}' must be left out; there is no such option."
+    if first["type"] == "union_tag_invalid":
+        return f"'{subject}' must be one of {context['expected_tags']}; found {context['tag']}."
+    return f"'{subject}' must {rule.removeprefix('Input should ')}; found {str(first['input'])[:80]}."

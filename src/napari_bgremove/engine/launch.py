@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from napari_bgremove.engine.run_folder import RunFolder
 
-__all__ = ["start_detached"]
+__all__ = ["start_detached", "start_server"]
 
 # A Popen object that is thrown away while its process lives complains; these
 # are kept, and forgotten once their process has ended.
@@ -31,23 +32,44 @@ def start_detached(folder: RunFolder, *, threads: int | None = None, lower_prior
     lower_priority : bool
         Leave the processor to the person in front of the screen.
     """
-    environment = dict(os.environ)
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
-    arguments: dict[str, Any] = {}
-    if sys.platform == "win32":
-        arguments["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
-    else:
-        arguments["start_new_session"] = True
     _started[:] = [process for process in _started if process.poll() is None]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "napari_bgremove.engine", str(folder.path)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, **arguments,
-    )  # fmt: skip
+    process = _start(str(folder.path), threads=threads)
     _started.append(process)
     if lower_priority:
         _lower_priority(process.pid)
     return process.pid
+
+
+def start_server(folder: Path, *, threads: int | None = None) -> subprocess.Popen[bytes]:
+    """Start the warm engine of a viewer; it ends with the viewer.
+
+    Parameters
+    ----------
+    folder : Path
+        Of its mailbox.
+    threads : int, optional
+        CPU threads; by default one less than there are cores, so that the
+        window stays responsive.
+    """
+    cores = os.cpu_count() or 2
+    process = _start("--serve", str(folder), threads=threads or max(1, cores - 1))
+    _lower_priority(process.pid)
+    return process
+
+
+def _start(*arguments: str, threads: int | None) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+    else:
+        options["start_new_session"] = True
+    return subprocess.Popen(
+        [sys.executable, "-m", "napari_bgremove.engine", *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, **options,
+    )  # fmt: skip
 
 
 def _lower_priority(pid: int) -> None:

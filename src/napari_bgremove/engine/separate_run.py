@@ -6,12 +6,14 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_bgremove.engine.jobs import SeparateJob
-from napari_bgremove.errors import ComputeError
+from napari_bgremove.engine.separate_plan import PlannedInput, plan_separation
+from napari_bgremove.errors import ComputeError, ReadError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.io.images import ImageStack, open_images
 from napari_bgremove.io.masks import read_mask
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["run_separation"]
 
 Listener = Callable[..., None]
-_SUFFIX = {"tiff": ".tif", "hdf5": ".h5"}
 
 
 def run_separation(
@@ -39,18 +40,25 @@ def run_separation(
     emit : callable
         Called as emit(event, **values) for what happens.
     should_stop : callable
-        Asked after every frame. A stack that is stopped leaves no half file.
+        Asked before every input and after every frame. A stack that is
+        stopped leaves no half file.
 
     Returns
     -------
     list of dict of str to Path
         The files written for each input.
+
+    Raises
+    ------
+    ComputeError
+        When results would overwrite something else, before any work; or at
+        the end, when inputs could not be separated, naming the first.
     """
     from napari_bgremove.learning.devices import describe_device, limited_threads, pick_device
     from napari_bgremove.learning.inference import options_of
     from napari_bgremove.learning.model_file import read_model
 
-    _check_names(job)
+    plan = plan_separation(job)
     device = pick_device(job.device)
     with limited_threads(job.threads), _client(job.cluster) as client:
         model = read_model(job.model or BUNDLED_MODEL)
@@ -58,123 +66,149 @@ def run_separation(
         options = options_of(
             model, device=device, precision=job.precision, batch_size=job.batch_size, padded=job.padded, **changes
         )
-        emit("started", device=describe_device(device), model=model.path.name, inputs=len(job.inputs))
+        emit("started", device=describe_device(device), model=model.path.name, inputs=len(plan))
+        run = _Run(job, model, options, client, emit, should_stop)
         written: list[dict[str, Path]] = []
-        for index, path in enumerate(job.inputs):
-            stack = open_images(path, dataset=job.dataset)
-            emit(
-                "input",
-                index=index,
-                name=stack.path.name,
-                frames=len(stack),
-                shape=stack.shape,
-                notes=list(stack.notes),
-            )
-            files = _separate_file(job, stack, model, options, client, emit, should_stop)
+        failures: list[str] = []
+        for index, one in enumerate(plan):
+            if should_stop():
+                emit("stopped", index=index)
+                return written
+            try:
+                files = run.separate(index, one)
+            except (ReadError, ComputeError) as error:
+                if len(plan) == 1:
+                    raise
+                failures.append(_naming(one.path, error))
+                emit("skipped", name=Path(one.path).name, reason=failures[-1])
+                continue
             if files is None:
                 emit("stopped", index=index)
                 return written
             written.append(files)
             emit("written", index=index, files={name: str(p) for name, p in files.items()})
+        if failures:
+            msg = f"{len(failures)} of {len(plan)} inputs could not be separated, the others are written. {failures[0]}"
+            raise ComputeError(msg)
         emit("finished")
         return written
 
 
-def _separate_file(
-    job: SeparateJob,
-    stack: ImageStack,
-    model: LoadedModel,
-    options: ApplyOptions,
-    client: Any,
-    emit: Listener,
-    should_stop: Callable[[], bool],
-) -> dict[str, Path] | None:
-    gate: dict[str, Any] = {
-        "gap_values": job.gap_values,
-        "saturation": job.saturation if job.saturation is not None else stack.metadata.get("saturation"),
-    }
-    if job.mask:
-        gate["valid_mask"] = read_mask(job.mask, shape=stack.shape)
-    kev = job.kev_per_unit or stack.metadata.get("kev_per_unit")
-    own_unit = str(stack.metadata.get("unit", "counts"))
-    unit = "keV" if kev else own_unit  # of the ledger; the images keep their own
-    provenance = {**_provenance(job, stack, model, options, kev), "unit": own_unit}
-    fields = ("signal", "background", "uncertainty") + (("residual",) if job.residual else ())
-    targets = {name: Path(job.out) / f"{stack.name}-{name}{_SUFFIX[job.format]}" for name in fields}
-    ledgers = []
-    with ExitStack() as writers:
-        sinks = {}
-        for name, target in targets.items():
-            writer = StackWriter(
-                target, provenance={**provenance, "field": name}, pixel_scale=stack.metadata.get("pixel_size_m"),
-                is_stack=stack.is_stack, expected_bytes=4 * stack.data.size,
-            )  # fmt: skip
-            sinks[name] = writers.enter_context(writer)
-        for frame, separation in enumerate(_separations(stack, model, options, gate, client, emit)):
-            for name, sink in sinks.items():
-                sink.append(getattr(separation, name))
-            ledgers.append(_ledger(separation, kev))
-            emit("frame", done=frame + 1, frames=len(stack), unit=unit, **ledgers[-1])
-            if should_stop() and frame + 1 < len(stack):
-                writers.pop_all().__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-                return None
-    targets["ledger"] = write_ledger(
-        Path(job.out) / f"{stack.name}.json", ledgers if stack.is_stack else ledgers[0],
-        unit=unit, provenance=provenance,
-        files={name: path.name for name, path in targets.items()},
-    )  # fmt: skip
-    return targets
+@dataclass(frozen=True)
+class _Run:
+    """What all inputs of a job share."""
 
+    job: SeparateJob
+    model: LoadedModel
+    options: ApplyOptions
+    client: Any
+    emit: Listener
+    should_stop: Callable[[], bool]
 
-def _separations(
-    stack: ImageStack, model: LoadedModel, options: ApplyOptions, gate: dict[str, Any], client: Any, emit: Listener
-) -> Iterator[Separation]:
-    from napari_bgremove.learning.inference import separate_image
-    from napari_bgremove.learning.lazy import iterate_separations, separate_stack
-
-    if client is not None:
-        yield from iterate_separations(separate_stack(stack.data, model, options, **gate), client=client)
-        return
-    for index in range(len(stack)):
-        yield separate_image(
-            model.network, stack.frame(index), options=options,
-            on_tiles=lambda done, total: emit("tiles", done=done, total=total), **gate,
+    def separate(self, index: int, planned: PlannedInput) -> dict[str, Path] | None:
+        """Write the parts of one input; None when asked to stop in the middle of a stack."""
+        if planned.failure is not None:
+            raise planned.failure
+        job, stack = self.job, open_images(planned.path, dataset=self.job.dataset)
+        self.emit("input", index=index, name=stack.path.name, frames=len(stack), shape=stack.shape,
+                  notes=list(stack.notes))  # fmt: skip
+        gate = self._gate(stack)
+        kev = job.kev_per_unit or stack.metadata.get("kev_per_unit")
+        own_unit = str(stack.metadata.get("unit", "counts"))
+        unit = "keV" if kev else own_unit  # of the ledger; the images keep their own
+        provenance = {**_provenance(job, stack, self.model, self.options, kev), "unit": own_unit}
+        images = {name: path for name, path in planned.targets.items() if name != "ledger"}
+        ledgers = []
+        with ExitStack() as writers:
+            sinks = {}
+            for name, target in images.items():
+                writer = StackWriter(
+                    target, provenance={**provenance, "field": name}, pixel_scale=stack.metadata.get("pixel_size_m"),
+                    is_stack=stack.is_stack, expected_bytes=4 * stack.data.size,
+                )  # fmt: skip
+                sinks[name] = writers.enter_context(writer)
+            for frame, separation in enumerate(self._separations(stack, gate)):
+                for name, sink in sinks.items():
+                    sink.append(getattr(separation, name))
+                ledgers.append(_ledger(separation, kev))
+                if "skipped" in ledgers[-1]:
+                    self.emit("skipped", name=stack.path.name, reason=f"frame {frame}: {ledgers[-1]['skipped']}")
+                self.emit("frame", done=frame + 1, frames=len(stack), unit=unit, **ledgers[-1])
+                if self.should_stop() and frame + 1 < len(stack):
+                    writers.pop_all().__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+                    return None
+        write_ledger(
+            planned.targets["ledger"], ledgers if stack.is_stack else ledgers[0], unit=unit, provenance=provenance,
+            files={name: path.name for name, path in images.items()},
         )  # fmt: skip
+        return planned.targets
+
+    def _gate(self, stack: ImageStack) -> dict[str, Any]:
+        saturation = self.job.saturation
+        gate = {
+            "gap_values": self.job.gap_values,
+            "saturation": stack.metadata.get("saturation") if saturation is None else saturation,
+        }
+        if self.job.valid_mask:
+            gate["valid_mask"] = read_mask(self.job.valid_mask, shape=stack.shape, role="valid")
+        return gate
+
+    def _separations(self, stack: ImageStack, gate: dict[str, Any]) -> Iterator[Separation]:
+        from napari_bgremove.learning.inference import separate_image
+        from napari_bgremove.learning.lazy import iterate_separations, separate_frame, separate_stack
+
+        if self.client is not None:
+            yield from iterate_separations(
+                separate_stack(stack.data, self.model, self.options, **gate), client=self.client
+            )
+            return
+
+        def show(done: int, total: int) -> None:
+            self.emit("tiles", done=done, total=total)
+
+        # In a stack an empty frame stays empty; a single empty image is refused.
+        separate = separate_frame if stack.is_stack else separate_image
+        for index in range(len(stack)):
+            yield separate(self.model.network, stack.frame(index), options=self.options, on_tiles=show, **gate)
 
 
-def _ledger(separation: Separation, kev: float | None) -> dict[str, float]:
-    return separation.ledger(scale=kev or 1.0)
+def _ledger(separation: Separation, kev: float | None) -> dict[str, Any]:
+    sums = separation.ledger(scale=kev or 1.0)
+    # No sum of nothing: a zero would read as a measurement.
+    return sums if sums["usable_pixels"] else {"usable_pixels": 0.0, "skipped": "no usable pixel"}
+
+
+def _naming(path: str, error: Exception) -> str:
+    """Say which input it was, where the sentence does not."""
+    name = Path(path).name
+    return str(error) if name in str(error) else f"'{name}': {error}"
 
 
 def _provenance(
     job: SeparateJob, stack: ImageStack, model: LoadedModel, options: ApplyOptions, kev: float | None
 ) -> dict[str, Any]:
+    from napari_bgremove.learning.devices import describe_software
+
     plain = dataclasses.asdict(options) | {"device": str(options.device)}
     return {
         "program": "napari-bgremove",
         "version": metadata.version("napari-bgremove"),
+        "software": describe_software(),
         "method": "saxs_unet",
         "model": {"file": model.path.name, "tensors_sha256": model.sha256, **model.description.provenance},
         "options": plain,
-        "input": {"file": stack.path.name, "dataset": stack.dataset, "notes": list(stack.notes), "mask": job.mask},
+        "input": {
+            "file": stack.path.name,
+            "folder": str(stack.path.resolve().parent),
+            "bytes": stack.path.stat().st_size,
+            "dataset": stack.dataset,
+            "notes": list(stack.notes),
+            "valid_mask": job.valid_mask,
+        },
         "gate": {"gap_values": job.gap_values, "saturation": job.saturation},
         "kev_per_unit": kev,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def _check_names(job: SeparateJob) -> None:
-    """Refuse inputs whose results would overwrite each other or an input."""
-    seen: dict[str, str] = {}
-    for path in job.inputs:
-        name = open_images(path, dataset=job.dataset).name
-        if name in seen:
-            msg = (
-                f"'{path}' and '{seen[name]}' would both be written as '{name}-signal'; separate them into "
-                "different folders."
-            )
-            raise ComputeError(msg)
-        seen[name] = path
 
 
 @contextmanager

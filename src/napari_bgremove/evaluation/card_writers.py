@@ -112,6 +112,7 @@ def _source_table(summaries: Sequence[SourceSummary]) -> str:
         "usable radius (px)",
         "hit recall",
         "false removal",
+        "ledger residual",
         "s per patch",
     ]
     cells = []
@@ -134,6 +135,7 @@ def _source_table(summaries: Sequence[SourceSummary]) -> str:
                 _number(one.usable_radius_px, 0),
                 _percent(one.hit_recall),
                 _percent(one.false_removal),
+                _percent(one.residual, "+"),
                 _number(one.seconds, 3),
             ]
         )

@@ -30,6 +30,7 @@ __all__ = [
     "WEAK_LEVELS_KEV",
     "CleanImage",
     "RealPatch",
+    "count_real_patches",
     "iter_clean_images",
     "iter_real_patches",
     "load_signal_image",
@@ -151,6 +152,12 @@ def iter_real_patches(
     for source in sources:
         check_choice("source", source, SOURCES)
     return _iter_patches(Path(data_folder), tuple(levels), split, hits, tuple(sources))
+
+
+def count_real_patches(levels: Sequence[float], *, sources: Sequence[str] = SOURCES) -> int:
+    """Return how many items `iter_real_patches` yields."""
+    source_of = {file.name: file.source for file in SIGNAL_FILES}
+    return len(levels) * sum(source_of[place.file] in sources for place in _read_places()[1])
 
 
 def iter_clean_images(data_folder: Path | str) -> Iterator[CleanImage]:

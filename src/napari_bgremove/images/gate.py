@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_bgremove._validation import check_image, check_same_shape
-from napari_bgremove.errors import ComputeError
+from napari_bgremove.errors import NoUsablePixelsError
 
 __all__ = ["GatedImage", "fill_unusable", "gate_image"]
 
@@ -74,7 +74,7 @@ def gate_image(
     ValueError
         When the image is not 2-D, is empty or complex, or when the mask has
         another shape.
-    ComputeError
+    NoUsablePixelsError
         When no usable pixel is left.
     """
     array = check_image("image", image)
@@ -97,7 +97,7 @@ def gate_image(
             f"'image' must have usable pixels; all {array.size} are gaps, masked or not finite. Check the mask "
             "and the gap values."
         )
-        raise ComputeError(msg)
+        raise NoUsablePixelsError(msg)
     values[~valid] = np.nan
     return GatedImage(values, valid)
 

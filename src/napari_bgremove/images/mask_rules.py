@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_bgremove._validation import check_choice, check_image, check_positive, check_same_shape
-from napari_bgremove.errors import ComputeError
+from napari_bgremove.errors import NoUsablePixelsError
 from napari_bgremove.images.gate import fill_unusable, gate_image
 
 __all__ = [
@@ -57,7 +57,7 @@ def find_gaps(image: ArrayLike, *, gap_values: Sequence[float] | None = None) ->
     array = check_image("image", image)
     try:
         return ~gate_image(image, gap_values=gap_values).valid
-    except ComputeError:  # nothing else than gaps
+    except NoUsablePixelsError:
         return np.ones(array.shape, bool)
 
 

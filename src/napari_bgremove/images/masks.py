@@ -100,7 +100,13 @@ def free_positions(free: Mask, patch: int, *, tolerance: float = 0.0) -> NDArray
     -------
     ndarray of int, shape (n, 2)
         Row and column of the top left pixel, in reading order.
+
+    Raises
+    ------
+    ValueError
+        When a patch has no pixels.
     """
+    check_positive("patch", patch, unit="pixels")
     rows, columns = free.shape
     if rows < patch or columns < patch:
         return np.empty((0, 2), dtype=np.intp)

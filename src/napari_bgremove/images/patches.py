@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_bgremove._validation import check_choice, describe_shape
+from napari_bgremove._validation import check_choice, check_positive, check_range, describe_shape
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.masks import free_positions
 
@@ -46,7 +46,8 @@ class PatchSet:
         Index into `shot_names`; validation is split by shot, never by patch.
     shot_names : tuple of str
     metadata : mapping
-        Parameters of the extraction, counts, remarks for the person.
+        Parameters of the extraction, counts, remarks for the person; of a
+        joined set one value, or a list of one for each set.
     """
 
     patches: Image
@@ -153,7 +154,10 @@ def extract_signal_patches(
     ------
     ComputeError
         When the image is smaller than a patch, or no patch is bright enough.
+    ValueError
+        When `count` or `patch` is not above zero, or `seed` is negative.
     """
+    _check_numbers(count, patch, seed)
     rng = np.random.default_rng(seed)
     rows, columns = image.shape
     if min(rows, columns) < patch:
@@ -163,6 +167,7 @@ def extract_signal_patches(
         raise ComputeError(msg)
     disc = int(np.ceil((patch - 1) * np.sqrt(2))) + 1  # 181 for 128: the diagonal between pixel centres
     turns = any_angle and min(rows, columns) >= disc
+    chosen = min_intensity is not None
     if min_intensity is None:
         usable_values = image[np.isfinite(image)]
         min_intensity = 0.1 * float(usable_values.mean() if usable_values.size else 0) * patch * patch
@@ -205,7 +210,16 @@ def extract_signal_patches(
         np.array([k[2] for k in kept]),
         np.zeros(len(kept), np.int64),
         (name,),
-        {"min_intensity": min_intensity, "tries": tries, "remark": "; ".join(remarks), "seed": seed},
+        {
+            "patch": patch,
+            "count": count,
+            "seed": seed,
+            "any_angle": turns,
+            "min_intensity": min_intensity,
+            "min_intensity_from": "option" if chosen else "a tenth of an average patch",
+            "tries": tries,
+            "remark": "; ".join(remarks),
+        },
     )
 
 
@@ -238,7 +252,10 @@ def extract_background_patches(
     ------
     ComputeError
         When no patch position is free.
+    ValueError
+        When `count` or `patch` is not above zero, or `seed` is negative.
     """
+    _check_numbers(count, patch, seed)
     free = ~signal_mask
     positions = free_positions(free, patch)
     usable = free_positions(np.isfinite(image), patch, tolerance=BAD_PIXEL_SHARE)
@@ -267,12 +284,21 @@ def extract_background_patches(
         np.zeros(count),
         np.zeros(count, np.int64),
         (name,),
-        {"free_positions": len(positions), "seed": seed},
+        {"patch": patch, "count": count, "seed": seed, "free_positions": len(positions)},
     )
 
 
 def join_patch_sets(sets: Sequence[PatchSet]) -> PatchSet:
-    """Put patch sets of one role and size together; shots stay apart."""
+    """Put patch sets of one role and size together; shots stay apart.
+
+    The parameters of the extraction stay in `metadata`: one value where all
+    sets agree, otherwise a list of one for each set.
+
+    Raises
+    ------
+    ValueError
+        When there is no set, or they differ in role or size.
+    """
     kinds = {(s.role, s.patch) for s in sets}
     if len(kinds) != 1:
         found = ", ".join(f"{role} of {side} pixels" for role, side in sorted(kinds)) or "none"
@@ -291,8 +317,22 @@ def join_patch_sets(sets: Sequence[PatchSet]) -> PatchSet:
         np.concatenate([s.angles for s in sets]),
         np.concatenate(shots),
         tuple(names),
-        {"sets": len(sets), "remark": "; ".join(sorted(set(remarks)))},
+        {**_join_metadata(sets), "sets": len(sets), "remark": "; ".join(sorted(set(remarks)))},
     )
+
+
+def _join_metadata(sets: Sequence[PatchSet]) -> dict[str, Any]:
+    joined = {}
+    for name in dict.fromkeys(name for one in sets for name in one.metadata):
+        values = [one.metadata.get(name) for one in sets]
+        joined[name] = values[0] if all(value == values[0] for value in values) else values
+    return joined
+
+
+def _check_numbers(count: int, patch: int, seed: int) -> None:
+    check_positive("count", count)
+    check_positive("patch", patch, unit="pixels")
+    check_range("seed", seed, 0, np.inf)
 
 
 def _random_centre(rng: np.random.Generator, shape: tuple[int, int], patch: int, angle: float) -> tuple[float, float]:

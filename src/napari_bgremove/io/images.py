@@ -202,6 +202,9 @@ def find_image_files(patterns: PathLike | Iterable[PathLike]) -> list[Path]:
 
 
 def _match(pattern: str) -> list[Path]:
+    if not pattern:
+        msg = "'' is no file name; it would mean the current folder. Type . for that."
+        raise ReadError(msg)
     path = Path(pattern)
     if path.is_file():
         return [path]

@@ -22,9 +22,13 @@ __all__ = ["read_mask", "write_mask"]
 
 PathLike = str | os.PathLike[str]
 _EDF_BLOCK = 512
+_ROLE = "bgremove_mask_role"
+_MEANING = {"signal": "signal regions", "valid": "usable pixels"}
 
 
-def read_mask(path: PathLike, *, shape: Sequence[int] | None = None, dataset: str | None = None) -> NDArray[np.bool_]:
+def read_mask(
+    path: PathLike, *, shape: Sequence[int] | None = None, dataset: str | None = None, role: str | None = None
+) -> NDArray[np.bool_]:
     """Read a mask: True wherever the file is not zero.
 
     Parameters
@@ -35,14 +39,22 @@ def read_mask(path: PathLike, *, shape: Sequence[int] | None = None, dataset: st
         Of the image the mask belongs to.
     dataset : str, optional
         As for `read_image`.
+    role : {"signal", "valid"}, optional
+        What the mask is to mean. A file that says otherwise is refused; one
+        that says nothing is taken.
 
     Raises
     ------
     ReadError
-        When the file is not readable, holds fractions, or has another shape.
+        When the file is not readable, holds fractions, has another shape, or
+        was written for the other role.
     """
     path = Path(path)
     values = read_image(path, dataset=dataset)
+    recorded = _read_role(path)
+    if role is not None and recorded not in (None, role):
+        msg = f"'{path.name}' marks {_MEANING[str(recorded)]}; a mask of {_MEANING[role]} is needed here."
+        raise ReadError(msg)
     if values.dtype.kind not in "bui":
         msg = f"'{path.name}' must hold whole numbers to be a mask; found {values.dtype}. Save the mask as integers."
         raise ReadError(msg)
@@ -56,7 +68,7 @@ def read_mask(path: PathLike, *, shape: Sequence[int] | None = None, dataset: st
     return mask
 
 
-def write_mask(path: PathLike, mask: ArrayLike) -> Path:
+def write_mask(path: PathLike, mask: ArrayLike, *, role: str | None = None) -> Path:
     """Write a mask as 8-bit TIFF, NPY, EDF or HDF5, chosen by the suffix.
 
     Parameters
@@ -65,6 +77,9 @@ def write_mask(path: PathLike, mask: ArrayLike) -> Path:
         .tif, .tiff, .npy, .edf, .h5 or .hdf5.
     mask : array-like
         (rows, columns), boolean or integer; non-zero is True.
+    role : {"signal", "valid"}, optional
+        What True means; kept in TIFF and HDF5 files, so that nobody reads a
+        mask of signal as one of usable pixels.
 
     Returns
     -------
@@ -84,11 +99,15 @@ def write_mask(path: PathLike, mask: ArrayLike) -> Path:
         with atomic_path(path) as temporary:
             # 255 and not 1, so that any picture viewer shows it black and white.
             pixels = values.astype(np.uint8) * np.uint8(255)
-            tifffile.imwrite(temporary, pixels, photometric="minisblack", metadata=None)
+            tifffile.imwrite(
+                temporary, pixels, photometric="minisblack", metadata=None, description=_record(role), software=False
+            )
     elif suffix in (".h5", ".hdf5"):
         content = io.BytesIO()  # HDF5 crashes on a full disk; a mask is small enough for the memory
         with h5py.File(content, "w") as file:
-            file.create_dataset("mask", data=values.astype(np.uint8))
+            dataset = file.create_dataset("mask", data=values.astype(np.uint8))
+            if role is not None:
+                dataset.attrs[_ROLE] = role
         atomic_write(path, content.getvalue())
     elif suffix == ".npy":
         atomic_write(path, lambda file: np.save(file, values))
@@ -98,6 +117,24 @@ def write_mask(path: PathLike, mask: ArrayLike) -> Path:
         msg = f"'{path.name}' must end in .tif, .tiff, .npy, .edf, .h5 or .hdf5; found '{path.suffix}'."
         raise ValueError(msg)
     return path
+
+
+def _record(role: str | None) -> str | None:
+    return None if role is None else f"{_ROLE}={role}"
+
+
+def _read_role(path: Path) -> str | None:
+    """Return the role a mask file was written for; None where it does not say."""
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "r", locking="best-effort") as file:
+            found = str(file["mask"].attrs.get(_ROLE, "")) if "mask" in file else ""
+    elif suffix in (".tif", ".tiff"):
+        with tifffile.TiffFile(path) as tiff:
+            found = str(tiff.pages.first.description).removeprefix(f"{_ROLE}=")
+    else:
+        return None
+    return found if found in _MEANING else None
 
 
 def _check_mask(mask: NDArray[Any]) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ from napari_bgremove.io.readers import detect_kind
 from napari_bgremove.io.stack_writer import HDF5_DATASET, PixelScale, StackWriter
 from napari_bgremove.separation import Separation
 
-__all__ = ["StackWriter", "read_provenance", "write_image", "write_ledger", "write_separation"]
+__all__ = ["StackWriter", "is_result", "read_provenance", "write_image", "write_ledger", "write_separation"]
 
 PathLike = str | os.PathLike[str]
 _SUFFIXES = {"tiff": ".tif", "hdf5": ".h5"}
@@ -89,6 +89,14 @@ def read_provenance(path: PathLike) -> dict[str, Any]:
         msg = f"'{path.name}' must carry a record of napari-bgremove; found none. Choose a file this package wrote."
         raise ReadError(msg)
     return record
+
+
+def is_result(path: PathLike) -> bool:
+    """Return whether a file carries the record of a separation."""
+    try:
+        return "provenance" in (record := read_provenance(path)) or "field" in record
+    except ReadError:
+        return False
 
 
 def _description_of(path: Path) -> str:

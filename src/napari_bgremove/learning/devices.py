@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -17,13 +18,17 @@ __all__ = [
     "DEVICES",
     "describe_device",
     "describe_software",
+    "explain_out_of_memory",
     "halve_on_out_of_memory",
     "limited_threads",
+    "list_devices",
     "pick_device",
 ]
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 Result = TypeVar("Result")
+# The batch that fits, for each key whose batch was ever halved.
+_fitting: MutableMapping[Hashable, int] = WeakKeyDictionary()
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -63,6 +68,13 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({torch.get_num_threads()} of {os.cpu_count()} threads)"
 
 
+def list_devices() -> dict[str, str]:
+    """Return every device there is, by the name that `pick_device` takes, with its description."""
+    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    return {name: describe_device(torch.device(name)) for name in [*names, "cpu"]}
+
+
 def describe_software() -> dict[str, str]:
     """Return the versions and the number of threads that decide rounding."""
     return {
@@ -74,9 +86,28 @@ def describe_software() -> dict[str, str]:
 
 
 def halve_on_out_of_memory(
-    compute: Callable[[int], Result], batch: int, *, report: Callable[[str], None] | None = None
+    compute: Callable[[int], Result],
+    batch: int,
+    *,
+    report: Callable[[str], None] | None = None,
+    what: str = "tile",
+    key: Hashable | None = None,
 ) -> tuple[Result, int]:
     """Call `compute(batch)`, with half the batch each time the memory does not suffice.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes the number of things to compute at once.
+    batch : int
+    report : callable, optional
+        Told each time the batch is halved.
+    what : str
+        What a batch consists of, for the error.
+    key : hashable and weakly referenced, optional
+        Such as the network. With a key, the size that worked is remembered as
+        long as the key lives: the next call with it starts there and has
+        nothing to report.
 
     Returns
     -------
@@ -88,6 +119,8 @@ def halve_on_out_of_memory(
     ComputeError
         When even a batch of one does not fit.
     """
+    if key is not None:
+        batch = min(batch, _fitting.get(key, batch))
     while True:
         try:
             return compute(batch), batch
@@ -95,12 +128,32 @@ def halve_on_out_of_memory(
             if not _is_out_of_memory(error):
                 raise
             if batch == 1:
-                msg = "Out of memory with a single tile; use the CPU (--device cpu) or a smaller network."
+                msg = f"Out of memory with a single {what}; use the CPU (--device cpu) or a smaller network."
                 raise ComputeError(msg) from error
         torch.cuda.empty_cache()  # outside the except block: the traceback holds the tensors
         batch //= 2
+        if key is not None:
+            _fitting[key] = batch
         if report is not None:
             report(f"out of memory: going on with a batch of {batch}")
+
+
+@contextmanager
+def explain_out_of_memory() -> Iterator[None]:
+    """Say in one sentence that the memory did not suffice, where no smaller batch would help.
+
+    Raises
+    ------
+    ComputeError
+        For an error of the device's memory inside the block.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        msg = "Out of memory; close what else uses the device, use the CPU (--device cpu) or a smaller network."
+        raise ComputeError(msg) from error
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

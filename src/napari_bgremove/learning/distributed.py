@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
-__all__ = ["Ranks", "join_ranks", "leave_ranks"]
+from napari_bgremove.errors import ComputeError
+
+__all__ = ["Ranks", "join_ranks", "leave_ranks", "local_device"]
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,49 @@ class Ranks:
         return dict(zip(names, tensor.tolist(), strict=True))
 
 
-def join_ranks() -> Ranks:
-    """Join the processes torchrun has started; alone, return the one rank there is."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1 or "RANK" not in os.environ:
+def local_device(device: torch.device) -> torch.device:
+    """Return the device of this process: of several under torchrun, each takes the GPU of its own number.
+
+    Raises
+    ------
+    ComputeError
+        When a single GPU was named for all of them, or there are too few.
+    """
+    if _size() == 1 or device.type != "cuda":
+        return device
+    index, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if device.index is not None:
+        msg = f"'device' must be cuda for several processes, each takes a GPU of its own; found {device}."
+        raise ComputeError(msg)
+    if index >= gpus:
+        msg = f"'nproc-per-node' must not exceed the number of GPUs, {gpus}; found process {index + 1}. Start fewer."
+        raise ComputeError(msg)
+    return torch.device("cuda", index)
+
+
+def join_ranks(device: torch.device = torch.device("cpu")) -> Ranks:
+    """Join the processes torchrun has started; alone, return the one rank there is.
+
+    Parameters
+    ----------
+    device : torch.device
+        What this process computes on, from `local_device`: GPUs talk by NCCL,
+        processors by gloo.
+    """
+    if _size() == 1:
         return Ranks()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return Ranks(distributed.get_rank(), size)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Ranks(distributed.get_rank(), _size())
 
 
 def leave_ranks() -> None:
     """Leave the process group, if one was joined."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def _size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1

@@ -72,10 +72,12 @@ class ApplyOptions:
 
 
 def options_of(model: LoadedModel, **changes: Any) -> ApplyOptions:
-    """Return the options a model was made for, with the given changes."""
+    """Return the options a model was made for, with the given changes; None changes nothing."""
     d = model.description
-    made_for = ApplyOptions(normalization=d.normalization, percentiles=d.percentiles, tile=d.tile, merge=d.merge)
-    return replace(made_for, **changes)
+    made_for = ApplyOptions(
+        normalization=d.normalization, percentiles=d.percentiles, tile=d.tile, merge=d.merge, padded=d.padded
+    )
+    return replace(made_for, **{name: value for name, value in changes.items() if value is not None})
 
 
 def separate_image(
@@ -146,7 +148,7 @@ def predict_tiles(
         def compute(size: int, start: int = start) -> tuple[Image, Image]:
             return _forward(network, tiles[start : start + size], options)
 
-        (s, b), batch = halve_on_out_of_memory(compute, batch, report=_LOG.warning)
+        (s, b), batch = halve_on_out_of_memory(compute, batch, report=_LOG.warning, key=network)
         signal[start : start + len(s)], background[start : start + len(b)] = s, b
         start += len(s)
         if on_tiles is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.errors import ModelFileError
+from napari_bgremove.errors import ModelFileError, NoUsablePixelsError
 from napari_bgremove.learning.inference import ApplyOptions, separate_image
 from napari_bgremove.learning.model_file import LoadedModel, read_model
 from napari_bgremove.separation import Separation
@@ -22,7 +22,9 @@ from napari_bgremove.separation import Separation
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["iterate_separations", "separate_stack"]
+    from napari_bgremove.learning.networks import AdditiveNetwork
+
+__all__ = ["iterate_separations", "separate_frame", "separate_stack"]
 
 PARTS = ("signal", "background", "uncertainty", "measured")
 
@@ -58,6 +60,15 @@ def separate_stack(stack: da.Array, model: LoadedModel, options: ApplyOptions, *
     return parts
 
 
+def separate_frame(network: AdditiveNetwork, frame: NDArray[Any], **options: Any) -> Separation:
+    """Separate one frame of a stack as `separate_image` does; a frame without usable pixels stays empty (NaN)."""
+    try:
+        return separate_image(network, frame, **options)
+    except NoUsablePixelsError:
+        empty = np.full(frame.shape, np.nan, np.float32)
+        return Separation(empty, empty, empty, uncertainty=empty)
+
+
 def iterate_separations(parts: da.Array, *, client: Any = None, ahead: int = 8) -> Iterator[Separation]:
     """Compute the frames of a separated stack one after another, in order.
 
@@ -86,7 +97,7 @@ def _separate_block(
     block: NDArray[Any], path: str, sha256: str, options: ApplyOptions, gate: dict[str, Any]
 ) -> NDArray[np.float32]:
     network = _load(path, sha256).network
-    separation = separate_image(network, block[0, 0], options=options, **gate)
+    separation = separate_frame(network, block[0, 0], options=options, **gate)
     return np.stack([getattr(separation, part) for part in PARTS])[None]
 
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import Tensor
 
 from napari_bgremove._files import atomic_write
@@ -47,7 +47,9 @@ class ModelDescription(BaseModel):
     """What a model file says about itself.
 
     `normalization`, `percentiles` and `tile` are what the network was trained
-    with and are applied with; `recipe` and `provenance` are for people.
+    with and are applied with, `merge` and `padded` how its predictions become
+    an image; `recipe` and `provenance` are for people. A file that says
+    nothing of `padded` is from before it was stored, and means True.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,10 +60,19 @@ class ModelDescription(BaseModel):
     percentiles: tuple[Percentile, Percentile] = (1.0, 99.95)
     tile: int = Field(default=128, ge=8, le=4096, multiple_of=8)
     merge: Literal["weighted", "median", "mean"] = "weighted"
+    padded: bool = True
     recipe: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
     progress: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     tensors_sha256: str = Field(default="", max_length=64)
+
+    @field_validator("percentiles")
+    @classmethod
+    def _check_order(cls, percentiles: tuple[float, float]) -> tuple[float, float]:
+        if not percentiles[0] < percentiles[1]:
+            msg = f"must rise, found {percentiles[0]} and {percentiles[1]}"
+            raise ValueError(msg)
+        return percentiles
 
 
 @dataclass(frozen=True)
@@ -261,7 +272,8 @@ def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "description"
-        msg = f"'{path.name}' has an invalid description: '{where}': {first['msg']}."
+        reason = first["msg"].removeprefix("Value error, ")
+        msg = f"'{path.name}' has an invalid description: '{where}': {reason}."
         raise ModelFileError(msg) from error
     except (ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):

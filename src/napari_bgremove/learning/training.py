@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_bgremove._validation import check_choice, check_positive
+from napari_bgremove._validation import check_choice, check_positive, check_range
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.learning.datasets import Dataset
+from napari_bgremove.learning.devices import halve_on_out_of_memory
 from napari_bgremove.learning.distributed import Ranks
 
-__all__ = ["EpochDone", "Objective", "Progress", "StepDone", "TrainOptions", "Training"]
+__all__ = ["BatchSplit", "EpochDone", "Objective", "Progress", "StepDone", "TrainOptions", "Training"]
 
 Objective = Callable[[nn.Module, Mapping[str, Tensor]], dict[str, Tensor]]
 # A head silent on all pixels for this many steps in a row will not come back.
@@ -62,6 +63,17 @@ class TrainOptions:
         check_choice("precision", self.precision, ("float32", "bfloat16"))
         for name in ("epochs", "batch_size", "learning_rate"):
             check_positive(name, getattr(self, name))
+        for name in ("weight_decay", "warmup_steps", "seed"):
+            check_range(name, getattr(self, name), 0, math.inf)
+
+
+@dataclass(frozen=True)
+class BatchSplit:
+    """The memory ended: from this step on a batch is computed so many samples at a time."""
+
+    epoch: int
+    step: int
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ class EpochDone:
     seconds: float
 
 
-Progress = StepDone | EpochDone
+Progress = StepDone | EpochDone | BatchSplit
 
 
 @dataclass
@@ -97,8 +109,9 @@ class Training:
     ----------
     network : nn.Module
     objective : callable
-        (network, batch) -> {"loss": ..., named terms}; a term `live_share`
-        is watched, and training stops when it stays zero.
+        (network, batch) -> {"loss": ..., named terms}, each a mean over the
+        samples; a term `live_share` is watched, and training stops when it
+        stays zero.
     dataset, validation : Dataset
         `validation` may be None.
     options : TrainOptions
@@ -124,6 +137,7 @@ class Training:
             self.network.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay
         )
         self._silent_steps = 0
+        self.at_once = self.options.batch_size  # samples; less when the memory ends
 
     @property
     def steps(self) -> int:
@@ -136,7 +150,11 @@ class Training:
             started = time.perf_counter()
             order = self._order()
             while self.step < self.steps:
-                yield self._train_step(order)
+                before = self.at_once
+                done = self._train_step(order)
+                if self.at_once < before:
+                    yield BatchSplit(done.epoch, done.step, self.at_once)
+                yield done
             yield self._finish_epoch(time.perf_counter() - started)
 
     def validate(self) -> dict[str, float]:
@@ -145,7 +163,7 @@ class Training:
             return {}
         self.network.eval()
         sums: dict[str, float] = {}
-        n, size = len(self.validation), self.options.batch_size
+        n, size = len(self.validation), self.at_once
         with torch.inference_mode():
             for start in range(0, n, size):
                 indices = range(start, min(start + size, n))
@@ -193,20 +211,38 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.network.train()
-        self.optimizer.zero_grad(set_to_none=True)
         # A process without a sample computes one anyway, with weight zero.
-        terms = self._evaluate(self.dataset, self.epoch, mine or batch[:1])
         # Each process weighs its mean by its share of the batch, so that the
         # sum over the processes is the gradient of the whole batch.
-        weight = len(mine) / len(batch)
-        (terms["loss"] * weight).backward()  # type: ignore[no-untyped-call]
+        terms = self._compute_gradients(mine or batch[:1], len(mine) / len(batch))
         self.ranks.sum_gradients(self.network)
-        values = self.ranks.sum_values({k: float(v.detach()) * weight for k, v in terms.items()})
+        values = self.ranks.sum_values(terms)
         self._check(values)  # before the step: the weights stay the last good ones
         self.optimizer.step()
         _accumulate(self.sums, values, len(batch))
         self.step += 1
         return StepDone(self.epoch, self.step, self.steps, values, len(batch) / (time.perf_counter() - started))
+
+    def _compute_gradients(self, samples: Sequence[int], weight: float) -> dict[str, float]:
+        """Leave `weight` times the gradient of the mean over these samples; return the terms, weighted alike."""
+
+        def compute(at_once: int) -> dict[str, float]:
+            self.optimizer.zero_grad(set_to_none=True)
+            sums: dict[str, float] = {}
+            for start in range(0, len(samples), at_once):
+                part = samples[start : start + at_once]
+                share = weight * len(part) / len(samples)  # the mean over all is the weighted sum of means over parts
+                terms = self._evaluate(self.dataset, self.epoch, part)
+                (terms["loss"] * share).backward()  # type: ignore[no-untyped-call]
+                for name, value in terms.items():
+                    sums[name] = sums.get(name, 0.0) + float(value.detach()) * share
+            return sums
+
+        tried = min(self.at_once, len(samples))
+        terms, fitted = halve_on_out_of_memory(compute, tried, what="sample")
+        if fitted < tried:
+            self.at_once = fitted
+        return terms
 
     def _evaluate(self, dataset: Dataset, epoch: int, indices: Sequence[int]) -> dict[str, Tensor]:
         arrays = dataset.batch(epoch, indices)

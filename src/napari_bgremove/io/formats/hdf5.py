@@ -122,10 +122,10 @@ def _choose(name: str, file: h5py.File, dataset: str | None) -> tuple[str, tuple
         return _named(name, file, dataset), ()
     images = {key: item for key, item in _walk(file) if _is_numeric(item) and item.ndim >= 2 and item.size}
     if not images:
-        msg = (
-            f"'{name}' must hold a numeric dataset with rows and columns; found none. Check the file with "
-            "list_datasets."
-        )
+        broken = _broken_links(file)
+        found = f"only links whose target is missing ({', '.join(broken)[:300]})" if broken else "none"
+        remedy = "Put the files they point at beside this one." if broken else "Is it the file with the images?"
+        msg = f"'{name}' must hold a numeric dataset with rows and columns; found {found}. {remedy}"
         raise ReadError(msg)
     chosen, reason = _guess(file, images)
     # Its own name may be that in another file, behind an external link.
@@ -133,6 +133,25 @@ def _choose(name: str, file: h5py.File, dataset: str | None) -> tuple[str, tuple
     others = f"; {len(images) - 1} others have two or more axes" if len(images) > 1 else ""
     shape = describe_shape(chosen.shape)
     return chosen_name, (f"'{name}': the dataset '{chosen_name}' ({shape}) was chosen because {reason}{others}.",)
+
+
+def _broken_links(file: h5py.File) -> list[str]:
+    """Name the links of the file that lead nowhere, with what they point at."""
+    broken = []
+
+    def look(group: h5py.Group, depth: int = 0) -> None:
+        for key in group:
+            link = group.get(key, getlink=True)
+            if isinstance(link, h5py.HardLink):
+                item = group[key]
+                if isinstance(item, h5py.Group) and depth < _DEEPEST:
+                    look(item, depth + 1)
+            elif group.get(key) is None:
+                target = f" -> {link.filename}" if isinstance(link, h5py.ExternalLink) else ""
+                broken.append(f"{group.name.rstrip('/')}/{key}{target}")
+
+    look(file)
+    return broken
 
 
 def _named(name: str, file: h5py.File, dataset: str) -> str:

@@ -168,7 +168,8 @@ def _describe(path: Path, file: tifffile.TiffFile, offsets: list[int]) -> Source
         msg = (
             f"'{path.name}' must hold one value per pixel; found a colour image ({kind}, "
             f"{describe_shape(series.shape)}, "
-            f"axes {series.axes}). Save one channel or grey values."
+            f"axes {series.axes}). Save one channel or grey values; a stack of 3 or 4 frames is written with "
+            "photometric='minisblack'."
         )
         raise ReadError(msg)
     if series.dtype is None:
