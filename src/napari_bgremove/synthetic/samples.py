@@ -38,8 +38,8 @@ def make_full_sample() -> list[LayerData]:
 
 
 def _image_layer(name: str, values: NDArray[np.float32], shot: Shot, *, visible: bool = True) -> LayerData:
-    # One hot pixel at saturation would leave the whole pattern black; all
-    # layers of a shot share the contrast, so that they can be compared.
+    # Bad pixels are blank; all layers of a shot share the contrast, so that they can be compared.
+    values = np.where(shot.valid_mask, values, np.float32(np.nan))
     limits = measure_percentile_range(shot.measured[shot.valid_mask])
     attributes = {
         "name": name,

@@ -1,18 +1,63 @@
-"""The only code that reads or writes napari layers."""
+"""Results as layers: new ones, or our own updated in place; never a person's."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_bgremove.separation import Separation
+from napari_bgremove.viewer_layers.geometry import geometry_of
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
 
-__all__ = ["add_separation"]
+__all__ = ["PARTS", "add_separation", "find_layer", "link_display", "put_image", "put_separation"]
+
+# Part of a separation: how its layer is called after the name of the measured one.
+PARTS = {
+    "signal": "signal",
+    "background": "background (noise)",
+    "uncertainty": "uncertainty",
+    "residual": "residual",
+}
 
 
-def add_separation(viewer: Viewer, name: str, separation: Separation, **geometry: Any) -> None:
+def find_layer(viewer: Viewer | ViewerModel, name: str, *, role: str) -> Layer | None:
+    """Return the layer of that name if we made it for that role."""
+    for layer in viewer.layers:
+        if layer.name == name and layer.metadata.get("napari_bgremove", {}).get("role") == role:
+            return layer
+    return None
+
+
+def put_image(
+    viewer: Viewer | ViewerModel, name: str, values: NDArray[Any], *, role: str, record: dict[str, Any] | None = None,
+    **options: Any,
+) -> Image:  # fmt: skip
+    """Show an array in our layer of that name and role; made when it is not there.
+
+    A layer that is updated keeps its contrast, and the selection stays.
+    """
+    metadata = {"napari_bgremove": {**(record or {}), "role": role}}
+    layer = find_layer(viewer, name, role=role)
+    if layer is not None and layer.ndim == values.ndim:
+        layer.data = np.array(values)  # napari shares the memory of what it is given
+        layer.metadata = metadata
+        return layer
+    if layer is not None:
+        viewer.layers.remove(layer)
+    selection = set(viewer.layers.selection)
+    layer = viewer.add_image(np.array(values), name=name, metadata=metadata, **options)
+    viewer.layers.selection = selection or {layer}
+    return layer
+
+
+def add_separation(viewer: Viewer | ViewerModel, name: str, separation: Separation, **geometry: Any) -> None:
     """Add the parts of a separation as layers of their own.
 
     Parameters
@@ -33,3 +78,40 @@ def add_separation(viewer: Viewer, name: str, separation: Separation, **geometry
             values.copy(), name=f"{name} - {part}", colormap="magma", contrast_limits=limits,
             metadata={"napari_bgremove": dict(separation.provenance)}, **geometry,
         )  # fmt: skip
+
+
+def put_separation(
+    viewer: Viewer | ViewerModel, image: Image, parts: Mapping[str, NDArray[Any]], *, record: dict[str, Any],
+    ndim: int = 2,
+) -> dict[str, Image]:  # fmt: skip
+    """Show the parts of an image as layers called after it; ours of an earlier run are updated in place.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+        The measured layer: geometry and display are taken from it.
+    parts : mapping of str to array
+        Keys of `PARTS`.
+    record : dict
+        Provenance, plain JSON values.
+    ndim : int
+        2 for one frame, otherwise that of the layer.
+    """
+    layers = {}
+    for part, values in parts.items():
+        shared = part in ("signal", "background")
+        options: dict[str, Any] = dict(geometry_of(image, ndim=ndim))
+        if shared:
+            options |= {"colormap": image.colormap, "contrast_limits": image.contrast_limits, "gamma": image.gamma}
+        else:
+            options |= {"colormap": "viridis", "visible": False}
+        name = f"{image.name} - {PARTS[part]}"
+        layers[part] = put_image(viewer, name, values, role=part, record={**record, "of": image.name}, **options)
+    link_display(viewer, [image, *(layers[part] for part in ("signal", "background") if part in layers)])
+    return layers
+
+
+def link_display(viewer: Viewer | ViewerModel, layers: Sequence[Image]) -> None:
+    """Let the layers share contrast, gamma and colormap, so that what is compared looks alike."""
+    viewer.layers.link_layers([getattr(layer, "__wrapped__", layer) for layer in layers],
+                              attributes=("contrast_limits", "gamma", "colormap"))  # fmt: skip

@@ -7,10 +7,12 @@ from typing import Any
 from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_bgremove.widgets.mask_panel import MaskPanel
+from napari_bgremove.widgets.patches_panel import PatchesPanel
+from napari_bgremove.widgets.separate_panel import SeparatePanel
 
 __all__ = ["MainPanel"]
 
-PANELS = {"Mask": MaskPanel}
+PANELS = {"Mask": MaskPanel, "Patches": PatchesPanel, "Separate": SeparatePanel}
 
 
 class MainPanel(QTabWidget):

@@ -60,21 +60,29 @@ class LatestCall(QObject):
             return
         arguments, self._request, self._running = self._request, None, self._number
         # Bound methods: Qt cuts these connections itself when this object goes.
-        self._worker = create_worker(self._function, *arguments, _start_thread=False)
+        self._worker = create_worker(_outcome, self._function, *arguments, _start_thread=False)
         self._worker.returned.connect(self._on_returned)
-        self._worker.errored.connect(self._on_errored)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
 
-    def _on_returned(self, result: Any) -> None:
-        if self._number == self._running:
+    def _on_returned(self, outcome: tuple[Any, Exception | None]) -> None:
+        if self._number != self._running:
+            return
+        result, error = outcome
+        if error is None:
             self.returned.emit(result)
-
-    def _on_errored(self, error: BaseException) -> None:
-        if self._number == self._running:
+        else:
             self.failed.emit(error)
 
     def _on_finished(self) -> None:
         self._worker = None
         if self._request is not None:
             self._timer.start()
+
+
+def _outcome(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
+    """Return result and error: a worker that raises would also raise in the window's thread."""
+    try:
+        return function(*arguments), None
+    except Exception as error:
+        return None, error

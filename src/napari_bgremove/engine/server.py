@@ -1,0 +1,116 @@
+"""The warm engine of a viewer: torch stays loaded, so that a preview does not wait for it.
+
+`python -m napari_bgremove.engine --serve FOLDER`. It ends by itself after five
+idle minutes, or when the viewer is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_bgremove.engine.mailbox import Letter, Mailbox
+from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+from napari_bgremove.io.bundled import BUNDLED_MODEL
+
+if TYPE_CHECKING:
+    from napari_bgremove.learning.model_file import LoadedModel
+
+__all__ = ["serve"]
+
+IDLE_SECONDS = 300.0
+POLL_SECONDS = 0.03
+OWNER_SECONDS = 2.0
+# Of these only the newest request is worth an answer.
+SUPERSEDED = ("separate",)
+EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError, OSError)
+
+
+def serve(folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Answer requests in a folder until nobody asks any more."""
+    mailbox, answers = Mailbox(folder), _Answers()
+    last_work = last_look = time.monotonic()
+    while time.monotonic() - last_work < idle_seconds:
+        requests = _newest(mailbox.take_requests())
+        for request in requests:
+            mailbox.reply(answers.answer(request))
+            last_work = time.monotonic()
+        if not requests:
+            time.sleep(POLL_SECONDS)
+        if time.monotonic() - last_look > OWNER_SECONDS:
+            last_look = time.monotonic()
+            if not mailbox.has_owner:
+                return
+
+
+def _newest(requests: list[Letter]) -> list[Letter]:
+    last = {request.kind: request.number for request in requests}
+    return [r for r in requests if r.kind not in SUPERSEDED or r.number == last[r.kind]]
+
+
+class _Answers:
+    """What can be asked, by kind."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, int], LoadedModel] = {}
+        self._kinds: Mapping[str, Callable[[Letter], Letter]] = {
+            "devices": self._devices,
+            "model": self._model_card,
+            "separate": self._separate,
+        }
+
+    def answer(self, request: Letter) -> Letter:
+        """Answer a request; an expected failure is an answer, too."""
+        try:
+            return self._kinds[request.kind](request)
+        except EXPECTED as error:
+            return Letter(request.number, "failed", {"error": type(error).__name__, "message": str(error)})
+
+    def _devices(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.devices import list_devices
+
+        return Letter(request.number, "devices", {"devices": list_devices()})
+
+    def _model_card(self, request: Letter) -> Letter:
+        model = self._model(request.values.get("model"))
+        card = model.description.model_dump(mode="json")
+        return Letter(request.number, "model", {"card": card, "sha256": model.sha256, "file": str(model.path)})
+
+    def _separate(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.devices import pick_device
+        from napari_bgremove.learning.inference import options_of, separate_image
+
+        started = time.perf_counter()
+        values = dict(request.values)
+        model = self._model(values.pop("model", None))
+        device = pick_device(values.pop("device", "auto"))
+        gate = {name: values.pop(name) for name in ("gap_values", "saturation") if name in values}
+        arrays = request.arrays
+        result = separate_image(
+            model.network, arrays["image"], options=options_of(model, device=device, **values),
+            valid_mask=arrays.get("valid_mask"), **gate,
+        )  # fmt: skip
+        parts = {
+            "signal": result.signal, "background": result.background, "measured": result.measured,
+            "uncertainty": result.uncertainty,
+        }  # fmt: skip
+        figures = {
+            "ledger": result.ledger(), "seconds": time.perf_counter() - started, "sha256": model.sha256,
+            "file": str(model.path), "device": str(device),
+        }  # fmt: skip
+        return Letter(request.number, "separate", figures, {n: p for n, p in parts.items() if p is not None})
+
+    def _model(self, path: str | None) -> LoadedModel:
+        from napari_bgremove.learning.model_file import read_model
+
+        file = Path(path or BUNDLED_MODEL)
+        try:
+            key = str(file), file.stat().st_mtime_ns
+        except OSError as error:
+            msg = f"'{file.name}' cannot be read: {error.strerror}."
+            raise ModelFileError(msg) from error
+        if key not in self._models:
+            self._models = {key: read_model(file)}
+        return self._models[key]

@@ -1,0 +1,126 @@
+"""Patches in the viewer: where they were cut, how they look, what a pair of them makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bgremove.images.pairs import TrainingPair
+from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.viewer_layers.geometry import geometry_of
+from napari_bgremove.viewer_layers.results import find_layer, put_image
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.components import ViewerModel
+    from napari.layers import Image, Shapes
+
+__all__ = ["ROLE_COLOURS", "patch_at", "patch_corners", "show_gallery", "show_pair", "show_patches"]
+
+ROLE_COLOURS = {"signal": "#2ca02c", "background": "#ff7f0e"}
+REJECTED = "#d62728"
+_GALLERY, _PAIR = "Patch gallery", "Training pair (input | signal | background)"
+_GAP = 4  # pixels between the tiles of a mosaic
+_TILES_PER_ROW = 8
+
+
+def patch_corners(patches: PatchSet) -> NDArray[np.float64]:
+    """Return the corners of the patches, shape (n, 4, 2), in pixels of their image."""
+    half = (patches.patch - 1) / 2
+    square = np.array([[-half, -half], [-half, half], [half, half], [half, -half]])
+    angle = np.deg2rad(patches.angles)
+    c, s = np.cos(angle), np.sin(angle)
+    rotation = np.moveaxis(np.array([[c, s], [-s, c]]), -1, 0)  # as the patches are cut
+    corners: NDArray[np.float64] = np.einsum("nij,kj->nki", rotation, square) + patches.positions[:, None, :]
+    return corners
+
+
+def show_patches(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, keep: NDArray[np.bool_]) -> Shapes:
+    """Draw where patches were cut from an image; rejected ones in red.
+
+    The layer belongs to the image and the role, and is drawn anew each time.
+    """
+    name = f"{image.name} - {patches.role} patches"
+    colours = [ROLE_COLOURS[patches.role] if kept else REJECTED for kept in keep]
+    layer = find_layer(viewer, name, role=f"{patches.role}_patches")
+    if layer is not None:
+        if len(layer.data) == len(patches):
+            layer.edge_color = colours
+            return layer
+        viewer.layers.remove(layer)
+    selection = set(viewer.layers.selection)
+    layer = viewer.add_shapes(
+        list(patch_corners(patches)), shape_type="polygon", name=name, edge_color=colours, face_color="transparent",
+        edge_width=3, metadata={"napari_bgremove": {"role": f"{patches.role}_patches"}}, **geometry_of(image, ndim=2),
+    )  # fmt: skip
+    layer.editable = False
+    viewer.layers.selection = selection
+    return layer
+
+
+def patch_at(shapes: Shapes, world: Sequence[float]) -> int | None:
+    """Return the patch at a point of the world; of several the one whose centre is nearest."""
+    point = np.asarray(shapes.world_to_data(world))[-2:]
+    corners = np.array([np.asarray(c)[:, -2:] for c in shapes.data])
+    if len(corners) == 0:
+        return None
+    edges = np.roll(corners, -1, axis=1) - corners
+    to_point = point - corners
+    side = edges[..., 0] * to_point[..., 1] - edges[..., 1] * to_point[..., 0]
+    inside = np.flatnonzero((side >= 0).all(axis=1) | (side <= 0).all(axis=1))
+    if inside.size == 0:
+        return None
+    return int(inside[np.argmin(np.linalg.norm(corners[inside].mean(axis=1) - point, axis=1))])
+
+
+def show_gallery(viewer: Viewer | ViewerModel, beside: Image, sets: Sequence[PatchSet], *, most: int = 36) -> Image:
+    """Show patches as a mosaic below an image, role by role, each tile in its own contrast."""
+    rows = []
+    for patches in sets:
+        chosen = np.unique(np.linspace(0, len(patches) - 1, min(most, len(patches))).round().astype(int))
+        tiles = [_stretched(patches.patches[i]) for i in chosen]
+        rows += [tiles[i : i + _TILES_PER_ROW] for i in range(0, len(tiles), _TILES_PER_ROW)]
+    return _put_at(viewer, beside, (beside.data.shape[-2] + 2 * _GAP, 0), _GALLERY, _mosaic(rows), role="gallery")
+
+
+def show_pair(viewer: Viewer | ViewerModel, beside: Image, pair: TrainingPair) -> Image:
+    """Show what the network gets and what it is to give, on one scale, right of an image."""
+    mosaic = _mosaic([[pair.measured], [pair.signal], [pair.background]])
+    return _put_at(viewer, beside, (0, beside.data.shape[-1] + 2 * _GAP), _PAIR, mosaic, role="pair")
+
+
+def _put_at(
+    viewer: Viewer | ViewerModel,
+    image: Image,
+    corner: tuple[int, int],
+    name: str,
+    mosaic: NDArray[np.float32],
+    *,
+    role: str,
+) -> Image:
+    """Put a mosaic where the pixel `corner` of the image would be, in pixels of the same size."""
+    geometry = geometry_of(image, ndim=2)
+    world = image.data_to_world((*([0] * (image.ndim - 2)), *corner))
+    return put_image(
+        viewer, name, mosaic, role=role, colormap="magma", contrast_limits=(0, 1),
+        scale=geometry["scale"], units=geometry["units"], translate=tuple(world)[-2:],
+    )  # fmt: skip
+
+
+def _mosaic(rows: Sequence[Sequence[NDArray[Any]]]) -> NDArray[np.float32]:
+    side = rows[0][0].shape[0]
+    step = side + _GAP
+    picture = np.full((len(rows) * step - _GAP, max(map(len, rows)) * step - _GAP), np.nan, np.float32)
+    for i, row in enumerate(rows):
+        for j, tile in enumerate(row):
+            picture[i * step : i * step + side, j * step : j * step + side] = tile
+    return picture
+
+
+def _stretched(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    low, high = np.nanpercentile(patch, (1, 99.5))
+    stretched: NDArray[np.float32] = np.clip((patch - low) / max(high - low, 1e-12), 0, 1)
+    return stretched

@@ -1,0 +1,78 @@
+"""The warm engine of a viewer, as a Qt object: ask, and a signal brings the answer."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_bgremove.engine.client import EngineClient
+from napari_bgremove.engine.mailbox import Letter
+
+__all__ = ["EngineLink", "engine_of"]
+
+POLL_MS = 40
+_links: weakref.WeakKeyDictionary[Any, EngineLink] = weakref.WeakKeyDictionary()
+
+
+def engine_of(viewer: Any) -> EngineLink:
+    """Return the engine of a viewer, one for all its panels; nothing is started yet."""
+    model = getattr(viewer, "__wrapped__", viewer)
+    if model not in _links:
+        _links[model] = EngineLink()
+    return _links[model]
+
+
+class EngineLink(QObject):
+    """Hands questions to the engine and answers to who asked, on the window's thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._client: EngineClient | None = None
+        self._waiting: dict[int, tuple[str, Callable[[Letter], None]]] = {}
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._on_timeout)
+
+    def ask(
+        self, kind: str, answered: Callable[[Letter], None], *, arrays: dict[str, NDArray[Any]] | None = None,
+        **values: Any,
+    ) -> int:  # fmt: skip
+        """Ask; `answered` is called once with the reply, or never when a newer question took its place."""
+        if self._client is None:
+            self._client = EngineClient()
+            atexit.register(self._client.close)
+        number = self._client.ask(kind, arrays=arrays, **values)
+        self._waiting[number] = kind, answered
+        self._timer.start()
+        return number
+
+    def forget(self, answered: Callable[[Letter], None]) -> None:
+        """Call `answered` no more: its panel is gone."""
+        self._waiting = {n: entry for n, entry in self._waiting.items() if entry[1] != answered}
+
+    def close(self) -> None:
+        """End the engine; the next question starts another."""
+        self._timer.stop()
+        self._waiting.clear()
+        if self._client is not None:
+            atexit.unregister(self._client.close)
+            self._client.close()
+            self._client = None
+
+    def _on_timeout(self) -> None:
+        if self._client is None:
+            return
+        replies = self._client.poll()
+        if not self._client.is_waiting:
+            self._timer.stop()
+        for reply in replies:
+            kind, answered = self._waiting.pop(reply.number, ("", None))
+            # What was superseded by this one is not answered any more.
+            self._waiting = {n: e for n, e in self._waiting.items() if n > reply.number or e[0] != kind}
+            if answered is not None:
+                answered(reply)

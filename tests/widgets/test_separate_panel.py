@@ -1,0 +1,122 @@
+"""The separate panel with the real engine: results beside the image, updated in place, nothing lost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from napari_bgremove.learning.inference import options_of, separate_image
+from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model
+from napari_bgremove.learning.networks import NetworkSpec, build_network
+from napari_bgremove.widgets.engine_link import engine_of
+from napari_bgremove.widgets.separate_panel import SeparatePanel
+
+SHAPE = (60, 80)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
+    write_model(tmp_path / "model.safetensors", network, ModelDescription(network=network.spec, tile=32))
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Any) -> Iterator[Any]:
+    viewer = make_napari_viewer_proxy()
+    stack = np.random.default_rng(0).poisson(5, (3, *SHAPE)).astype(np.float32)
+    viewer.add_image(stack, name="stack", scale=(1, 2, 3), translate=(0, 5, 6))
+    yield viewer
+    engine_of(viewer).close()
+
+
+@pytest.fixture
+def panel(viewer: Any, model_file: Path) -> SeparatePanel:
+    panel = SeparatePanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Separate")
+    panel.choose_model(model_file)
+    return panel
+
+
+def separate(qtbot: Any, panel: SeparatePanel, click: Callable[..., None]) -> None:
+    click(panel, "Separate this frame")
+    qtbot.waitUntil(panel.button.isEnabled, timeout=60_000)
+
+
+def test_the_shown_frame_is_separated_where_it_lies(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None], model_file: Path
+) -> None:
+    viewer.dims.set_point(0, 2)
+    separate(qtbot, panel, click)
+    assert panel.message.text == ""
+    stack, signal = viewer.layers["stack"], viewer.layers["stack - signal"]
+    model = read_model(model_file)
+    expected = separate_image(model.network, stack.data[2], options=options_of(model))
+    assert_allclose(signal.data, expected.signal, rtol=1e-5, atol=1e-5)
+    assert_array_equal(signal.scale, (2, 3))
+    assert_array_equal(signal.translate, (5, 6))
+    record = signal.metadata["napari_bgremove"]
+    assert record["tensors_sha256"] == model.sha256
+    assert record["frame"] == [2]
+    assert "measured: " in panel.ledger.text()
+
+
+def test_a_second_run_updates_the_layers_and_keeps_the_contrast(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    separate(qtbot, panel, click)
+    names = [layer.name for layer in viewer.layers]
+    before = np.array(viewer.layers["stack - signal"].data)
+    viewer.layers["stack - signal"].contrast_limits = (1, 4)
+    viewer.dims.set_point(0, 1)
+    separate(qtbot, panel, click)
+    assert [layer.name for layer in viewer.layers] == names
+    assert not np.array_equal(before, viewer.layers["stack - signal"].data)
+    assert viewer.layers["stack - signal"].contrast_limits == [1, 4]
+    assert viewer.layers["stack"].contrast_limits == [1, 4], "contrast is shared"
+
+
+def test_a_layer_of_that_name_that_is_not_ours_is_left_alone(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    mine = viewer.add_image(np.ones(SHAPE), name="stack - signal")
+    panel.image_choice.layer = viewer.layers["stack"]
+    separate(qtbot, panel, click)
+    assert_array_equal(mine.data, 1)
+    assert len([layer for layer in viewer.layers if layer.name.startswith("stack - signal")]) == 2
+
+
+def test_an_image_that_goes_meanwhile_gets_no_result(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    click(panel, "Separate this frame")
+    viewer.layers.remove("stack")
+    qtbot.waitUntil(panel.button.isEnabled, timeout=60_000)
+    assert "its result was dropped" in panel.message.text
+    assert len(viewer.layers) == 0
+
+
+def test_a_file_that_is_no_model_is_refused_in_one_sentence(qtbot: Any, panel: SeparatePanel, tmp_path: Path) -> None:
+    (tmp_path / "no.safetensors").write_bytes(b"not a model")
+    panel.choose_model(tmp_path / "no.safetensors")
+    qtbot.waitUntil(lambda: "no.safetensors" in panel.message.text, timeout=60_000)
+    assert panel.model_text.text() == "the bundled model"
+
+
+def test_without_an_image_it_says_so(viewer: Any, panel: SeparatePanel, click: Callable[..., None]) -> None:
+    viewer.layers.clear()
+    click(panel, "Separate this frame")
+    assert panel.message.text == "There is no image: open one first."
+
+
+def test_devices_are_asked_of_the_engine(qtbot: Any, panel: SeparatePanel) -> None:
+    panel.ask_devices()
+    qtbot.waitUntil(lambda: panel.device.findText("cpu") >= 0, timeout=60_000)
+    assert "CPU (" in panel.device.toolTip()
+    assert "napari_bgremove.widgets" in sys.modules
