@@ -19,12 +19,13 @@ def test_the_card_is_a_page_tables_and_pictures_that_agree(
     network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
     write_model(tmp_path / "model.safetensors", network, ModelDescription(network=network.spec))
     arguments = ["report", "--data", shared_data, "--model", tmp_path / "model.safetensors", "--out", tmp_path / "card"]
-    arguments += ["--hits", "sr90", "--level", 10, "--no-harm", "--json", tmp_path / "card.json"]
+    arguments += ["--hits", "sr90", "--level", 10, "--no-harm", "--variants", "--json", tmp_path / "card.json"]
     monkeypatch.setattr(sys, "argv", ["bgremove", *map(str, arguments)])
     with pytest.raises(SystemExit) as exit_:
         main()
     assert exit_.value.code == 0
-    (card,) = json.loads((tmp_path / "card.json").read_text())["cards"]
+    document = json.loads((tmp_path / "card.json").read_text())
+    (card,) = document["cards"]
     ours = next(level for level in card["levels"] if level["method"].endswith("/model"))
     page = (tmp_path / "card" / "report-card.md").read_text()
     assert f"| {ours['psnr_db']:.1f} | {ours['gain_db']:+.2f} |" in page
@@ -33,3 +34,7 @@ def test_the_card_is_a_page_tables_and_pictures_that_agree(
     assert {line["source"] for line in lines} == {"gimap", "sasview", "nipa", "lunus", "galaxi", "cspad"}
     for name in ("examples", "gains"):
         assert (tmp_path / "card" / f"report-card-{name}.png").read_bytes().startswith(b"\x89PNG")
+    varied = {level["method"]: level for level in document["variants"]["levels"] if level["level_kev"] == 10}
+    assert set(varied) == {"literal", "median merge", "mean merge", "one grid", "bfloat16"}
+    assert f"| literal | {varied['literal']['psnr_db']:.2f} |" in page
+    assert "The card speaks for" in page

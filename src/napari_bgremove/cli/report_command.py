@@ -27,10 +27,12 @@ _TITLES = {
 _LEVELS = {"sr90": (3.0, 10.0, 30.0, 100.0), "weak": (30.0, 100.0, 300.0), "cosmic": (3.0, 10.0, 30.0, 100.0)}
 _VARIANTS: dict[str, dict[str, Any]] = {
     "literal": {"normalization": "literal"},
-    "median": {"merge": "median"},
-    "mean": {"merge": "mean"},
+    "median merge": {"merge": "median"},
+    "mean merge": {"merge": "mean"},
     "one grid": {"offsets": ((0, 0),)},
+    "bfloat16": {"precision": "bfloat16"},
 }
+_VARIANT_LEVELS = (10.0, 30.0, 100.0)
 # Seeds no training uses: those of the bundled model start at a million.
 _GENERATED_SEEDS = range(12)
 
@@ -62,7 +64,11 @@ _GENERATED_SEEDS = range(12)
 @click.option(
     "--level", "levels", type=float, multiple=True, help="Signal levels (p99, keV) in place of the usual ones."
 )
-@click.option("--variants", is_flag=True, help="Also literal normalisation, plain mean, median and a single grid.")
+@click.option(
+    "--variants",
+    is_flag=True,
+    help="Also the first model applied in other ways: literal, median, mean, one grid, bfloat16.",
+)
 @click.option("--harm/--no-harm", default=True, show_default=True, help="Also images without any hits.")
 @DEVICE
 @PRECISION
@@ -87,12 +93,13 @@ def command(
     tuned with each source left out in turn; the models have seen none of it.
     """
     from napari_bgremove.evaluation.baselines import read_tuning
+    from napari_bgremove.evaluation.card_writers import as_document
     from napari_bgremove.evaluation.real_set import count_real_patches
     from napari_bgremove.evaluation.report_card import measure_harm, run_card
     from napari_bgremove.learning.devices import limited_threads
 
     folder = data or Path(os.environ.get("BGREMOVE_DATA", "../shared/data"))
-    methods = _methods(models, variants, device, precision)
+    methods = _methods(models, device, precision)
     with limited_threads(threads):
         # The filters are not tuned on cosmic rays: they meet them as a model does, unprepared.
         cards = [
@@ -107,9 +114,13 @@ def command(
             for kind in kinds
         ]
         harm_rows = measure_harm(_clean_images(folder), methods) if harm else ()
-    text = _as_page(cards, harm_rows)
+        varied = _run_variants(folder, models, cards, device) if variants else None
+    first = next(iter(methods))
+    text = _as_page(cards, harm_rows, varied, first)
     click.echo("\n" + text)
-    document = _write_files(out, cards, harm_rows, text, next(iter(methods)))
+    document = _write_files(out, cards, harm_rows, text, first)
+    if varied is not None:
+        document["variants"] = as_document(varied)
     write_json(json_file, document)
 
 
@@ -130,13 +141,60 @@ def _write_files(
     return document
 
 
-def _as_page(cards: list[ReportCard], harm: tuple[HarmRow, ...]) -> str:
+def _run_variants(folder: Path, models: tuple[str, ...], cards: list[ReportCard], device: str) -> ReportCard | None:
+    """Apply the first model in other ways, on the levels of the first card that the variants are compared on."""
+    from napari_bgremove.evaluation.real_set import count_real_patches
+    from napari_bgremove.evaluation.report_card import run_card
+
+    card = next((card for card in cards if card.hits == "sr90"), None)
+    if card is None:
+        return None
+    levels = [level for level in _VARIANT_LEVELS if any(row.level_kev == level for row in card.rows)]
+    known = [row for row in card.rows if row.classical and row.level_kev in levels]
+    methods = _variant_methods(models, device)
+    return run_card(
+        folder, methods, hits="sr90", levels=levels, classical_rows=known,
+        report=_Ticker("variants", count_real_patches(levels)),
+    )  # fmt: skip
+
+
+def _variants_as_markdown(card: ReportCard, varied: ReportCard, first: str) -> str:
+    """Return the variants beside the default, and which normalisation the card speaks for."""
+    from napari_bgremove.evaluation.card_writers import table_as_markdown
+
+    levels = sorted({level.level_kev for level in varied.levels})
+    found = {(level.method, level.level_kev): level for level in (*card.levels, *varied.levels)}
+    names = [first, *dict.fromkeys(level.method for level in varied.levels)]
+    head = ["applied", *(f"{what} {kev:g} keV" for kev in levels for what in ("PSNR (dB)", "abs flux bias"))]
+    cells = [
+        [f"**{name}** (default)" if name == first else name]
+        + [
+            text
+            for kev in levels
+            for text in (f"{found[name, kev].psnr_db:.2f}", f"{100 * found[name, kev].flux_bias:.1f} %")
+        ]
+        for name in names
+    ]
+    gains = [found[first, kev].psnr_db - found["literal", kev].psnr_db for kev in levels]
+    verdict = "conserving" if sum(gains) > 0 else "literal"
+    texts = ", ".join(f"{gain:+.2f} dB at {kev:g} keV" for gain, kev in zip(gains, levels, strict=True))
+    return (
+        f"{table_as_markdown(head, cells)}\nConserving against literal normalisation, the same weights: {texts}. The "
+        f"card speaks for *{verdict}*. Literal clips what exceeds the 99.95th percentile of a patch and adds the lower "
+        "bound to both parts, so its parts do not add up to the measured image.\n"
+    )
+
+
+def _as_page(cards: list[ReportCard], harm: tuple[HarmRow, ...], varied: ReportCard | None, first: str) -> str:
     from napari_bgremove.evaluation.card_writers import as_markdown, harm_as_markdown
 
     parts = ["# Report card\n", _INTRODUCTION]
     parts += [f"## {_TITLES[card.hits]}\n\n{as_markdown(card)}" for card in cards]
     if harm:
         parts.append(f"## Images without hits: do no harm\n\n{harm_as_markdown(harm)}")
+    if varied is not None:
+        card = next(card for card in cards if card.hits == varied.hits)
+        parts.append(f"## The same network, applied in other ways\n\n{_variants_as_markdown(card, varied, first)}")
     parts.append("![Examples](report-card-examples.png)\n\n![Gains](report-card-gains.png)\n")
     return "\n".join(parts)
 
@@ -167,7 +225,7 @@ def _clean_images(folder: Path) -> Iterator[CleanImage]:
         yield CleanImage("generated", f"seed {seed}, {shot.metadata['scattering']['family']}", values, shot.valid_mask)
 
 
-def _methods(models: tuple[str, ...], variants: bool, device: str, precision: str) -> dict[str, Method]:
+def _methods(models: tuple[str, ...], device: str, precision: str) -> dict[str, Method]:
     from napari_bgremove.io.bundled import BUNDLED_MODEL
     from napari_bgremove.learning.devices import pick_device
     from napari_bgremove.learning.inference import options_of
@@ -177,12 +235,19 @@ def _methods(models: tuple[str, ...], variants: bool, device: str, precision: st
     for path in models or (str(BUNDLED_MODEL),):
         model = read_model(path)
         name = "bundled" if Path(path) == BUNDLED_MODEL else f"{Path(path).parent.name}/{Path(path).stem}"
-        given = {"device": pick_device(device), "precision": precision}
-        methods[name] = _method(model.network, options_of(model, **given))
-        if variants:
-            for label, changes in _VARIANTS.items():
-                methods[f"{name}, {label}"] = _method(model.network, options_of(model, **(given | changes)))
+        methods[name] = _method(model.network, options_of(model, device=pick_device(device), precision=precision))
     return methods
+
+
+def _variant_methods(models: tuple[str, ...], device: str) -> dict[str, Method]:
+    from napari_bgremove.io.bundled import BUNDLED_MODEL
+    from napari_bgremove.learning.devices import pick_device
+    from napari_bgremove.learning.inference import options_of
+    from napari_bgremove.learning.model_file import read_model
+
+    model = read_model(models[0] if models else BUNDLED_MODEL)
+    given = {"device": pick_device(device)}
+    return {name: _method(model.network, options_of(model, **(given | changes))) for name, changes in _VARIANTS.items()}
 
 
 def _method(network: Any, options: Any) -> Method:

@@ -14,7 +14,15 @@ from typing import Any
 from napari_bgremove._files import atomic_write
 from napari_bgremove.evaluation.card_summary import CardRow, HarmRow, ReportCard, SourceSummary
 
-__all__ = ["as_document", "as_markdown", "harm_as_markdown", "write_card_csv", "write_card_json", "write_card_markdown"]
+__all__ = [
+    "as_document",
+    "as_markdown",
+    "harm_as_markdown",
+    "table_as_markdown",
+    "write_card_csv",
+    "write_card_json",
+    "write_card_markdown",
+]
 
 
 def write_card_csv(path: Path | str, card: ReportCard) -> Path:
@@ -64,7 +72,7 @@ def as_markdown(card: ReportCard, *, harm: Sequence[HarmRow] = ()) -> str:
 def harm_as_markdown(harm: Sequence[HarmRow]) -> str:
     """Return what each method takes from images without hits as a table."""
     cells = [[row.method, row.source, row.file, f"{100 * row.harm:.2f} %"] for row in harm]
-    return _table(["method", "source", "file", "sum abs(s - x) / sum x"], cells)
+    return table_as_markdown(["method", "source", "file", "sum abs(s - x) / sum x"], cells)
 
 
 def _level_table(card: ReportCard) -> str:
@@ -93,7 +101,7 @@ def _level_table(card: ReportCard) -> str:
         ]
         for one in card.levels
     ]
-    return _table(head, cells)
+    return table_as_markdown(head, cells)
 
 
 def _source_table(summaries: Sequence[SourceSummary]) -> str:
@@ -139,10 +147,11 @@ def _source_table(summaries: Sequence[SourceSummary]) -> str:
                 _number(one.seconds, 3),
             ]
         )
-    return _table(head, cells)
+    return table_as_markdown(head, cells)
 
 
-def _table(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def table_as_markdown(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in cells]
     return "\n".join(lines) + "\n"
