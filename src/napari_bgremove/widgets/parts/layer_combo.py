@@ -21,17 +21,20 @@ class LayerCombo(QComboBox):
     layers : napari LayerList
     kinds : tuple of type
         napari layer classes that are offered.
-    role : str, optional
-        Layers whose metadata give them a role are offered only for that role.
+    role, roles : str, tuple of str, optional
+        Layers whose metadata give them a role are offered only for that role,
+        or for any of several.
     """
 
     layer_changed = Signal(object)
 
     def __init__(
-        self, layers: Any, kinds: tuple[type, ...], *, role: str | None = None, parent: QWidget | None = None
-    ) -> None:
+        self, layers: Any, kinds: tuple[type, ...], *, role: str | None = None, roles: tuple[str, ...] = (),
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
-        self._layers, self._kinds, self._role = layers, kinds, role
+        self._layers, self._kinds = layers, kinds
+        self._roles = (*roles, *((role,) if role is not None else ()))
         self._offered: list[weakref.ref[Any]] = []
         self._current: weakref.ref[Any] | None = None
         self._connections = Connections()
@@ -76,7 +79,7 @@ class LayerCombo(QComboBox):
         if not is_kind or getattr(layer, "rgb", False):
             return False
         role = layer.metadata.get("napari_bgremove", {}).get("role")
-        return role is None or role == self._role
+        return role is None or role in self._roles
 
     def _choose(self, layer: Any | None, before: Any | None) -> None:
         self._current = None if layer is None else weakref.ref(layer)

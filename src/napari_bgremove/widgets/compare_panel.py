@@ -1,0 +1,214 @@
+"""Compare: before and after, by curtain, by flipping, side by side, in numbers, over rings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import napari.layers
+import numpy as np
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_bgremove.images.gate import gate_image
+from napari_bgremove.images.profiles import radial_profile
+from napari_bgremove.images.regions import measure_region
+from napari_bgremove.viewer_layers.curtain import Curtain
+from napari_bgremove.viewer_layers.geometry import current_frame
+from napari_bgremove.viewer_layers.masks import rasterize_shapes
+from napari_bgremove.viewer_layers.results import PARTS
+from napari_bgremove.widgets.panel import Panel, reports_errors
+from napari_bgremove.widgets.parts.fields import make_section, with_decimals
+from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
+
+__all__ = ["ComparePanel"]
+
+FLIP_KEY = "K"
+
+
+class ComparePanel(Panel):
+    """What was taken away, and what is left."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        layers = napari_viewer.layers
+        self.before_choice = LayerCombo(layers, (napari.layers.Image,))
+        self.after_choice = LayerCombo(layers, (napari.layers.Image,), roles=tuple(PARTS))
+        self.region_choice = LayerCombo(layers, (napari.layers.Shapes,))
+        self.centre_choice = LayerCombo(layers, (napari.layers.Points,))
+        self.show_curtain = QCheckBox("Curtain: drag the yellow line")
+        self.side_by_side = QCheckBox("Side by side")
+        self.numbers = QLabel()
+        self.numbers.setWordWrap(True)
+        self.ring_width = with_decimals(2.0, 0.5, 100, suffix="px", tip="Width of a ring.", decimals=1)
+        self.logarithm = QCheckBox("Logarithmic")
+        self.curtain: Curtain | None = None
+        self._plot: ProfilePlot | None = None
+        self._lay_out()
+        self.show_curtain.toggled.connect(lambda _: self.update_curtain())
+        self.side_by_side.toggled.connect(self._on_side_by_side)
+        for choice in (self.before_choice, self.after_choice):
+            choice.layer_changed.connect(lambda _: self.update_curtain())
+        self.connections.connect(layers.events.removed, self._on_layer_removed)
+        napari_viewer.bind_key(FLIP_KEY, self._on_flip_key, overwrite=True)
+        self.destroyed.connect(_unbinder(napari_viewer))
+
+    @reports_errors
+    def update_curtain(self) -> None:
+        """Draw the curtain anew, or take it away."""
+        if self.curtain is not None:
+            self.curtain.close()
+            self.curtain = None
+        before, after = self.before_choice.layer, self.after_choice.layer
+        if not self.show_curtain.isChecked() or before is None or after is None or before is after:
+            return
+        self.curtain = Curtain(self.viewer, before, after)
+
+    @reports_errors
+    def flip(self) -> None:
+        """Show the next of the measured image and its parts, in the same place and contrast."""
+        group = self._group()
+        if len(group) < 2:
+            self.message.show_text("There is nothing to flip through: separate the image first.")
+            return
+        if self.show_curtain.isChecked():
+            self.show_curtain.setChecked(False)
+        shown = next((i for i, layer in reversed(list(enumerate(group))) if layer.visible), -1)
+        following = group[(shown + 1) % len(group)]
+        for layer in group:
+            layer.visible = layer is following
+        self.message.show_text(f"Shown: {following.name} ({FLIP_KEY} for the next)")
+
+    @reports_errors
+    def measure(self) -> None:
+        """Compare sums and means in the drawn region, or over the whole image."""
+        before, after = self._pair()
+        images = [gate_image(current_frame(self.viewer, layer)).values for layer in (before, after)]
+        shapes = self.region_choice.layer
+        region = None if shapes is None else rasterize_shapes(shapes, before)
+        if region is not None and not region.any():
+            self.message.show_text("The drawn region lies outside the image: move it, or remove the shapes.")
+            return
+        first, second = (measure_region(image, region) for image in images)
+        difference = measure_region(images[0] - images[1], region)
+        where = f"in the region ({first['pixels']:.0f} px)" if region is not None else "over the image"
+        lines = [
+            f"{name}: sum {m['sum']:,.6g}, mean {m['mean']:.5g}, std {m['std']:.5g}, max {m['max']:.5g}"
+            for name, m in ((before.name, first), (after.name, second), ("difference", difference))
+        ]
+        share = difference["sum"] / first["sum"] if first["sum"] else float("nan")
+        self.numbers.setText("\n".join([f"{where}:", *lines, f"taken away: {share:.2%}"]))
+
+    @reports_errors
+    def draw_profiles(self) -> None:
+        """Draw the mean over rings about the beam centre, before and after."""
+        before, after = self._pair()
+        points = self.centre_choice.layer
+        if points is None or len(points.data) == 0:
+            self.message.show_text("Add a points layer and click the beam centre first.")
+            return
+        centre = np.asarray(before.world_to_data(points.data_to_world(points.data[-1])))[-2:]
+        curves = {}
+        for layer in (before, after):
+            values = gate_image(current_frame(self.viewer, layer)).values
+            radius, mean, _ = radial_profile(values, centre=(centre[0], centre[1]), width=self.ring_width.value())
+            curves[layer.name] = radius, mean
+        if self._plot is None:
+            self._plot = ProfilePlot(x_label="radius (px)", y_label="mean")
+            self.logarithm.toggled.connect(self._plot.use_logarithm)
+            self._plot_place.layout().addWidget(self._plot)
+        self._plot.use_logarithm(self.logarithm.isChecked())
+        self._plot.set_curves(curves)
+
+    @property
+    def profile_plot(self) -> ProfilePlot | None:
+        """The plot, once something was drawn."""
+        return self._plot
+
+    def _pair(self) -> tuple[Any, Any]:
+        before, after = self.before_choice.layer, self.after_choice.layer
+        if before is None or after is None:
+            msg = "There are no two images to compare: separate one first."
+            raise ValueError(msg)
+        return before, after
+
+    def _group(self) -> list[Any]:
+        """The measured image and its parts, in the order of the parts."""
+        before = self.before_choice.layer
+        if before is None:
+            return []
+        ours = {
+            record["role"]: layer
+            for layer in self.viewer.layers
+            if (record := layer.metadata.get("napari_bgremove", {})).get("of") == before.name
+        }
+        return [before, *(ours[part] for part in PARTS if part in ours and part != "uncertainty")]
+
+    def _on_flip_key(self, _viewer: Any = None) -> None:
+        self.flip()
+
+    def _on_side_by_side(self, on: bool) -> None:
+        if on:
+            self.show_curtain.setChecked(False)
+            for layer in self.viewer.layers:
+                layer.visible = layer in self._group()
+        self.viewer.canvas.grid.enabled = on
+
+    def _on_layer_removed(self, _event: Any = None) -> None:
+        if self.curtain is not None and not self.curtain.is_alive:
+            self.show_curtain.setChecked(False)
+
+    def hideEvent(self, event: Any) -> None:
+        """The curtain belongs to the panel."""
+        if self.curtain is not None:
+            self.curtain.close()
+            self.curtain = None
+        super().hideEvent(event)
+
+    def showEvent(self, event: Any) -> None:
+        """Bring the curtain back."""
+        super().showEvent(event)
+        self.update_curtain()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Before", self.before_choice)
+        form.addRow("After", self.after_choice)
+        self.body.addLayout(form)
+        for tick in (self.show_curtain, self.side_by_side):
+            self.body.addWidget(tick)
+        region = QWidget()
+        rows = QFormLayout(region)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Region", self.region_choice)
+        rows.addRow(_button("Measure", self.measure))
+        self.body.addWidget(make_section("In numbers", region, is_open=True))
+        self.body.addWidget(self.numbers)
+        rings = QWidget()
+        rows = QFormLayout(rings)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Beam centre", self.centre_choice)
+        line = QHBoxLayout()
+        line.addWidget(self.ring_width)
+        line.addWidget(self.logarithm)
+        rows.addRow("Rings", line)
+        rows.addRow(_button("Draw profiles", self.draw_profiles))
+        self.body.addWidget(make_section("Over rings", rings, is_open=True))
+        self._plot_place = QWidget()
+        QHBoxLayout(self._plot_place).setContentsMargins(0, 0, 0, 0)
+        self.body.addWidget(self._plot_place)
+        self.add_button(f"Flip ({FLIP_KEY})", self.flip, tip="Measured, signal, background, residual in turn.")
+
+
+def _button(text: str, slot: Any) -> QPushButton:
+    button = QPushButton(text)
+    button.clicked.connect(lambda: slot())
+    return button
+
+
+def _unbinder(viewer: Any) -> Any:
+    """Return what frees the key when the panel is gone; it holds no panel."""
+
+    def unbind() -> None:
+        viewer.bind_key(FLIP_KEY, None, overwrite=True)
+
+    return unbind
