@@ -14,6 +14,7 @@ __all__ = [
     "check_positive",
     "check_range",
     "check_same_shape",
+    "describe_duration",
     "describe_shape",
 ]
 
@@ -21,6 +22,17 @@ __all__ = [
 def describe_shape(shape: Sequence[int]) -> str:
     """Write a shape the way a person does: '512 x 1024'."""
     return " x ".join(str(n) for n in shape) if len(shape) else "a single number"
+
+
+def describe_duration(seconds: float) -> str:
+    """Write a time the way a person says it: 40 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def check_positive(name: str, value: float, *, unit: str = "") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from napari_bgremove._files import atomic_write
+from napari_bgremove.recipes.documentation import attribute_docs
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 __all__ = [
@@ -101,7 +101,7 @@ def recipe_options(recipe: type, *, leave_out: Sequence[str] = ()) -> Callable[[
     An option that is not given is None, so that a command can tell what the
     person has chosen from what the recipe says.
     """
-    helps = _attribute_docs(recipe)
+    helps = attribute_docs(recipe)
     hints = typing.get_type_hints(recipe)
 
     def decorate(command: Command) -> Command:
@@ -127,21 +127,6 @@ def _type_of(hint: Any) -> dict[str, Any]:
     if typing.get_origin(hint) is tuple:
         return {"type": Sizes()} if values[-1] is Ellipsis else {"nargs": len(values), "type": values[0]}
     return {"type": bool if hint is bool else hint}
-
-
-def _attribute_docs(recipe: type) -> dict[str, str]:
-    """Return the text of each entry in the Attributes section of a numpydoc docstring."""
-    section = (recipe.__doc__ or "").partition("----------\n")[2]
-    docs: dict[str, str] = {}
-    names: list[str] = []
-    for line in section.splitlines():
-        if re.match(r"    \S", line):
-            names = [n.strip() for n in line.partition(":")[0].split(",")]
-            docs.update(dict.fromkeys(names, ""))
-        else:
-            for name in names:
-                docs[name] = f"{docs[name]} {line.strip()}".strip()
-    return docs
 
 
 def _show(value: Any) -> str:

@@ -12,18 +12,9 @@ from typing import Any
 
 import click
 
-__all__ = ["SeparationProgress", "StopRequest", "TrainingProgress", "duration", "stop_on_interrupt"]
+from napari_bgremove._validation import describe_duration
 
-
-def duration(seconds: float) -> str:
-    """Write a time the way a person says it: 40 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+__all__ = ["SeparationProgress", "StopRequest", "TrainingProgress", "stop_on_interrupt"]
 
 
 class StopRequest:
@@ -80,7 +71,7 @@ class TrainingProgress:
             losses = [f"{name} {event[name]['loss']:.5f}" for name in ("training", "validation") if event[name]]
             click.echo(
                 f"epoch {event['epoch'] + 1}/{event['epochs']}  loss: {', '.join(losses)}  "
-                f"({duration(event['seconds'])})"
+                f"({describe_duration(event['seconds'])})"
             )
 
     def _show_step(self, event: dict[str, Any]) -> None:
@@ -94,7 +85,7 @@ class TrainingProgress:
         text = (
             f"epoch {event['epoch'] + 1}/{self._epochs}  step {event['step']}/{event['steps']}  loss "
             f"{event['loss']:.5f}  "
-            f"{event['samples_per_second']:.1f} patches/s  {duration(left)} left"
+            f"{event['samples_per_second']:.1f} patches/s  {describe_duration(left)} left"
         )
         click.echo(f"\r{text[:110]:<110}", nl=False)
 

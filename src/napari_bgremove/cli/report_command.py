@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from napari_bgremove._validation import describe_duration
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, write_json
-from napari_bgremove.cli.progress import duration
 
 if TYPE_CHECKING:
     from napari_bgremove.evaluation.real_set import CleanImage
@@ -266,7 +266,7 @@ class _Ticker:
     def __call__(self, line: str) -> None:
         self._done += 1
         left = (self._total - self._done) * (time.monotonic() - self._started) / self._done
-        text = f"{self._kind}: {self._done}/{self._total} patches, {duration(left)} left"
+        text = f"{self._kind}: {self._done}/{self._total} patches, {describe_duration(left)} left"
         if sys.stderr.isatty():
             click.echo(f"\r{text + '  ' + line:<100}", nl=self._done == self._total, err=True)
         elif self._done % max(1, self._total // 4) == 0:

@@ -59,6 +59,8 @@ class _Answers:
             "devices": self._devices,
             "model": self._model_card,
             "separate": self._separate,
+            "estimate": self._estimate,
+            "equivariance": self._equivariance,
         }
 
     def answer(self, request: Letter) -> Letter:
@@ -101,6 +103,26 @@ class _Answers:
             "file": str(model.path), "device": str(device),
         }  # fmt: skip
         return Letter(request.number, "separate", figures, {n: p for n, p in parts.items() if p is not None})
+
+    def _estimate(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.checks import measure_training_speed
+        from napari_bgremove.learning.devices import pick_device
+        from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+
+        recipe = SaxsUnetRecipe(**request.values["recipe"])
+        seconds = measure_training_speed(
+            recipe.build_network(), recipe.build_objective(),
+            recipe.build_train_options(precision=request.values.get("precision", "float32")),
+            patch=recipe.patch, device=pick_device(request.values.get("device", "auto")),
+        )  # fmt: skip
+        return Letter(request.number, "estimate", {"seconds_per_step": seconds, "batch": recipe.batch_size})
+
+    def _equivariance(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.checks import measure_equivariance
+
+        model = self._model(request.values.get("model"))
+        error = measure_equivariance(model.network, request.arrays.get("image"))
+        return Letter(request.number, "equivariance", {"error": error, "family": model.description.network.family})
 
     def _model(self, path: str | None) -> LoadedModel:
         from napari_bgremove.learning.model_file import read_model

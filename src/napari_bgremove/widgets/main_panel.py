@@ -8,12 +8,19 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_bgremove.widgets.compare_panel import ComparePanel
 from napari_bgremove.widgets.mask_panel import MaskPanel
+from napari_bgremove.widgets.model_panel import ModelPanel
 from napari_bgremove.widgets.patches_panel import PatchesPanel
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 
 __all__ = ["MainPanel"]
 
-PANELS = {"Mask": MaskPanel, "Patches": PatchesPanel, "Separate": SeparatePanel, "Compare": ComparePanel}
+PANELS = {
+    "Mask": MaskPanel,
+    "Patches": PatchesPanel,
+    "Model": ModelPanel,
+    "Separate": SeparatePanel,
+    "Compare": ComparePanel,
+}
 
 
 class MainPanel(QTabWidget):

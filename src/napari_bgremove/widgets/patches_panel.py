@@ -21,6 +21,7 @@ from napari_bgremove.widgets.parts.layer_checks import LayerChecks
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
 from napari_bgremove.widgets.patches_forms import NumbersForm, PairForm
 from napari_bgremove.widgets.patches_work import Extraction, SourceImage, extract, make_pair
+from napari_bgremove.workspace import workspace_of
 
 __all__ = ["PatchesPanel"]
 
@@ -90,6 +91,7 @@ class PatchesPanel(Panel):
             return
         for role, patches in sets.items():
             write_patch_set(Path(folder) / f"{role}.npz", patches)
+        workspace_of(self.viewer).patch_folder = str(folder)
         self.message.show_text(f"Saved {', '.join(f'{len(p)} {r}' for r, p in sets.items())} patches in {folder}.")
 
     @reports_errors

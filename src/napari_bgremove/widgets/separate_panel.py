@@ -26,6 +26,7 @@ from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import OptionalNumber, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.workspace import workspace_of
 
 __all__ = ["SeparatePanel"]
 
@@ -39,7 +40,7 @@ class SeparatePanel(Panel):
         super().__init__(napari_viewer)
         self.engine = engine_of(napari_viewer)
         self.image_choice = LayerCombo(napari_viewer.layers, (napari.layers.Image,))
-        self.model_file = Path(BUNDLED_MODEL)
+        self.workspace = workspace_of(napari_viewer)
         self.model_text = QLabel()
         self.model_text.setWordWrap(True)
         self.device = QComboBox()
@@ -50,6 +51,7 @@ class SeparatePanel(Panel):
         self._asked: tuple[Any, tuple[int, ...]] | None = None
         self._lay_out()
         self._show_model()
+        self.connections.connect(self.workspace.events.model_file, self._on_model_chosen)
 
     @reports_errors
     def separate(self) -> None:
@@ -69,9 +71,16 @@ class SeparatePanel(Panel):
     @reports_errors
     def choose_model(self, path: str | Path) -> None:
         """Take another model file."""
-        self.model_file = Path(path)
+        self.workspace.model_file = str(path)
+
+    @property
+    def model_file(self) -> Path:
+        """The model that separates."""
+        return Path(self.workspace.model_file)
+
+    def _on_model_chosen(self, path: str) -> None:
         self._show_model()
-        self.engine.ask("model", self._on_model_read, model=str(path))
+        self.engine.ask("model", self._on_model_read, model=path)
 
     def ask_devices(self) -> None:
         """Ask the engine what it can compute on."""
@@ -95,13 +104,12 @@ class SeparatePanel(Panel):
 
     def _on_model_read(self, reply: Letter) -> None:
         if reply.kind == "failed":
+            self.workspace.model_file = str(BUNDLED_MODEL)
             self.message.show_text(reply.values["message"])
-            self.model_file = Path(BUNDLED_MODEL)
-            self._show_model()
             return
         card = reply.values["card"]
-        network = card["network"]
-        self._show_model(f"{'C4' if network['equivariant'] else 'plain'}, tile {card['tile']}, {card['normalization']}")
+        kind = "C4" if card["network"]["family"] == "c4_unet" else "plain"
+        self._show_model(f"{kind}, tile {card['tile']}, {card['normalization']}")
 
     def _on_separated(self, reply: Letter) -> None:
         self.button.setEnabled(True)

@@ -1,0 +1,297 @@
+"""Train or load: a network learns while its curve and a pinned patch show what it has learnt."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSlider
+
+from napari_bgremove._validation import describe_duration
+from napari_bgremove.engine.jobs import TrainJob, read_job
+from napari_bgremove.engine.launch import start_detached
+from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.viewer_layers.results import put_image
+from napari_bgremove.widgets.engine_link import engine_of
+from napari_bgremove.widgets.panel import Panel, reports_errors
+from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
+from napari_bgremove.widgets.recipe_form import RecipeForm
+from napari_bgremove.widgets.run_follower import RunFollower
+from napari_bgremove.workspace import workspace_of
+
+__all__ = ["ModelPanel"]
+
+FIRST = ("preset", "topology", "epochs", "batch_size", "learning_rate", "seed")
+# Decided when patches are cut, or when the network is applied.
+ELSEWHERE = ("patch", "signal_patches", "background_patches", "mask_grow", "merge", "padded")
+START = SaxsUnetRecipe(preset="tiny", epochs=20, batch_size=8, learning_rate=1e-3, warmup_steps=100)
+PREVIEW = "Pinned patch (input | signal | background | their truth below)"
+
+
+class ModelPanel(Panel):
+    """Trains in a process that survives napari (Starke & Smid, "Training")."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self.engine, self.workspace = engine_of(napari_viewer), workspace_of(napari_viewer)
+        self.patches = QLineEdit(self.workspace.patch_folder)
+        self.patches.setPlaceholderText("folder with signal.npz and background.npz")
+        self.form = RecipeForm(SaxsUnetRecipe, START, first=FIRST, leave_out=ELSEWHERE)
+        self.device = QComboBox()
+        self.device.addItem("auto")
+        self.precision = QComboBox()
+        self.precision.addItems(["float32", "bfloat16"])
+        self.status = QLabel("No training yet.")
+        self.status.setWordWrap(True)
+        self.plot = ProfilePlot(x_label="epoch", y_label="loss")
+        self.epoch_slider = QSlider(Qt.Orientation.Horizontal)
+        self.epoch_text = QLabel("-")
+        self.follower = RunFollower(self)
+        self._losses: dict[str, list[float]] = {"training": [], "validation": []}
+        self._run: RunFolder | None = None
+        self._pace: tuple[float, int] | None = None
+        self._plan = 0, 0  # epochs, steps of each
+        self._lay_out()
+        self.follower.happened.connect(self._on_happened)
+        self.follower.ended.connect(self._on_ended)
+        self.epoch_slider.valueChanged.connect(self._on_epoch_chosen)
+        self.connections.connect(self.workspace.events.patch_folder, self._on_patches_saved)
+        self._enable()
+
+    @reports_errors
+    def estimate(self) -> None:
+        """Ask the engine how long a step takes."""
+        self.message.show_text("Timing three training steps...")
+        self.engine.ask(
+            "estimate", self._on_estimated, recipe=self.form.recipe.to_dict(), device=self.device.currentText(),
+            precision=self.precision.currentText(),
+        )  # fmt: skip
+
+    @reports_errors
+    def start(self, folder: str | Path | None = None) -> None:
+        """Start a training in a process of its own."""
+        source = Path(self.patches.text())
+        job = TrainJob(
+            recipe=self.form.recipe, signal=str(source / "signal.npz"), background=str(source / "background.npz"),
+            device=self.device.currentText(), precision=self.precision.currentText(),  # type: ignore[arg-type]
+        )  # fmt: skip
+        for file in (job.signal, job.background):
+            if not Path(file).is_file():
+                msg = f"'{file}' is not there: extract patches and save them, or choose their folder."
+                raise ValueError(msg)
+        run = RunFolder(Path(folder or source / time.strftime("run-%Y%m%d-%H%M%S")))
+        run.create(job.model_dump_json(indent=1))
+        start_detached(run)
+        self.attach(run.path)
+
+    @reports_errors
+    def attach(self, path: str | Path) -> None:
+        """Show a run: one that is going on, or one that has ended."""
+        run = RunFolder(Path(path))
+        job = read_job(run.job)
+        if not isinstance(job, TrainJob):
+            msg = f"'{run.path.name}' is no training."
+            raise ValueError(msg)
+        self.follower.leave()
+        self._run, self._pace = run, None
+        self._losses = {"training": [], "validation": []}
+        self.workspace.run_folder = str(run.path)
+        self.status.setText(f"{run.path.name}: starting...")
+        self.follower.follow(run)
+        self._enable()
+
+    @reports_errors
+    def resume(self) -> None:
+        """Go on with the shown run from its newest model."""
+        if self._run is not None:
+            start_detached(self._run)
+            self.status.setText(f"{self._run.path.name}: resuming...")
+            self.follower.follow(self._run, from_start=False)
+            self._enable()
+
+    @reports_errors
+    def stop(self) -> None:
+        """Ask the run to stop after its step; a loadable model is kept."""
+        if self._run is not None:
+            self._run.ask_to_stop()
+            self.status.setText("Stopping... the newest model is kept.")
+            self.stop_button.setEnabled(False)
+
+    @reports_errors
+    def use_epoch(self) -> None:
+        """Separate with the weights of the epoch the slider shows."""
+        if self._run is None:
+            return
+        path = self._run.epoch_model(self.epoch_slider.value())
+        if not path.exists():
+            kept = ", ".join(str(epoch + 1) for epoch in self._run.kept_epochs())
+            self.message.show_text(f"The weights of this epoch were not kept; kept are {kept}.")
+            return
+        self.use_model(path)
+
+    @reports_errors
+    def use_model(self, path: str | Path) -> None:
+        """Separate with a model file."""
+        self.workspace.model_file = str(path)
+        self.engine.ask("model", self._on_model_read, model=str(path))
+
+    @reports_errors
+    def check_equivariance(self) -> None:
+        """Turn, predict and compare, with the model that is in use."""
+        self.engine.ask("equivariance", self._on_equivariance, model=self.workspace.model_file)
+
+    def _on_patches_saved(self, folder: str) -> None:
+        self.patches.setText(folder)
+
+    def _on_estimated(self, reply: Letter) -> None:
+        if reply.kind == "failed":
+            self.message.show_text(reply.values["message"])
+            return
+        seconds = reply.values["seconds_per_step"]
+        samples = reply.values["batch"] / seconds
+        self.message.show_text(
+            f"{samples:.3g} patches/s: {describe_duration(60 / samples * 1000 / 60)} per 1000 patches."
+        )
+
+    def _on_model_read(self, reply: Letter) -> None:
+        if reply.kind == "failed":
+            self.message.show_text(reply.values["message"])
+            return
+        card = reply.values["card"]
+        trained = card["provenance"].get("trained_on") or card["recipe"].get("preset", "")
+        self.message.show_text(f"In use: {Path(reply.values['file']).name}; self-test passed; {trained}")
+
+    def _on_equivariance(self, reply: Letter) -> None:
+        if reply.kind == "failed":
+            self.message.show_text(reply.values["message"])
+            return
+        error = reply.values["error"]
+        verdict = "exactly equivariant" if error < 1e-4 else "not equivariant"
+        self.message.show_text(f"Turned by 90, 180 and 270 degrees: largest difference {error:.1e}; {verdict}.")
+
+    def _on_happened(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            if event["event"] == "started":
+                self._pace = time.monotonic(), 0
+                self._losses = {n: v[: event["epoch"]] for n, v in self._losses.items()}
+                self._plan = event["epochs"], event["steps"]
+            elif event["event"] == "epoch":
+                for name, losses in self._losses.items():
+                    losses.append(event[name].get("loss", np.nan) if event[name] else np.nan)
+        steps = [event for event in events if event["event"] == "step"]
+        if steps:
+            self._show_progress(steps[-1], len(steps))
+        if any(event["event"] == "epoch" for event in events):
+            self._show_losses()
+
+    def _on_ended(self, how: str, sentence: str) -> None:
+        words = {
+            "finished": "finished", "stopped": "stopped; resume goes on", "failed": "failed", "lost": "was lost",
+        }  # fmt: skip
+        self.status.setText(f"Training {words.get(how, how)}.")
+        if sentence:
+            self.message.show_text(sentence)
+        if self._run is not None and self._run.best.exists() and how in ("finished", "stopped"):
+            self.workspace.model_file = str(self._run.best)
+        self._enable()
+
+    def _show_progress(self, event: dict[str, Any], count: int) -> None:
+        started, done = self._pace or (time.monotonic(), 0)
+        self._pace = started, done + count
+        epochs, steps = self._plan
+        left = (epochs - event["epoch"]) * steps - event["step"]
+        text = f"epoch {event['epoch'] + 1}/{epochs}, step {event['step']}/{steps}, loss {event['loss']:.4f}"
+        speed = event["samples_per_second"]
+        elapsed = time.monotonic() - started
+        eta = f", {describe_duration(left * elapsed / (done + count))} left" if done and elapsed > 2 else ""
+        self.status.setText(f"{text}, {speed:.1f} patches/s{eta}")
+
+    def _show_losses(self) -> None:
+        count = len(self._losses["training"])
+        epochs = np.arange(1, count + 1, dtype=float)
+        self.plot.set_curves({name: (epochs, np.array(losses)) for name, losses in self._losses.items()})
+        follow = self.epoch_slider.value() == self.epoch_slider.maximum()
+        self.epoch_slider.setMaximum(max(count - 1, 0))
+        if follow:
+            self.epoch_slider.setValue(count - 1)
+        self._on_epoch_chosen(self.epoch_slider.value())
+
+    def _on_epoch_chosen(self, epoch: int) -> None:
+        if self._run is None or not self._run.preview(epoch).exists():
+            return
+        self.epoch_text.setText(f"epoch {epoch + 1}")
+        with np.load(self._run.preview(epoch), allow_pickle=False) as file:
+            rows = [["measured", "predicted_signal", "predicted_background"], ["measured", "signal", "background"]]
+            picture = np.concatenate([np.concatenate([file[name] for name in row], axis=1) for row in rows])
+        put_image(self.viewer, PREVIEW, picture, role="pinned", colormap="magma", contrast_limits=(0, 1))
+
+    def _on_devices(self, reply: Letter) -> None:
+        if reply.kind == "failed":
+            return
+        for name in reply.values["devices"]:
+            if self.device.findText(name) < 0:
+                self.device.addItem(name)
+        self.device.setToolTip("\n".join(f"{n}: {t}" for n, t in reply.values["devices"].items()))
+
+    def _enable(self) -> None:
+        busy = self.follower.is_following
+        self.start_button.setEnabled(not busy)
+        self.stop_button.setEnabled(busy)
+        self.resume_button.setEnabled(not busy and self._run is not None)
+        self.start_button.setToolTip("A training is going on; stop it first." if busy else "In a process of its own.")
+
+    def _ask_for(self, what: str) -> None:
+        if what == "model":
+            path, _ = QFileDialog.getOpenFileName(self, "Choose a model", filter="Models (*.safetensors)")
+        else:
+            path = QFileDialog.getExistingDirectory(self, f"Choose the folder of the {what}")
+        if path and what == "model":
+            self.use_model(path)
+        elif path and what == "run":
+            self.attach(path)
+        elif path:
+            self.patches.setText(path)
+
+    def showEvent(self, event: Any) -> None:
+        """The first time it is seen, ask for the truth about the devices."""
+        super().showEvent(event)
+        if self.device.count() == 1:
+            self.engine.ask("devices", self._on_devices)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Patches", _row(self.patches, _button("...", lambda: self._ask_for("patches"))))
+        form.addRow("Device", _row(self.device, self.precision))
+        self.body.addLayout(form)
+        self.body.addWidget(self.form)
+        files = _row(
+            _button("Load model...", lambda: self._ask_for("model")),
+            _button("Attach to run...", lambda: self._ask_for("run")),
+            _button("Equivariant?", self.check_equivariance),
+        )
+        self.body.addLayout(files)
+        self.body.addWidget(self.status)
+        self.body.addWidget(self.plot)
+        self.body.addLayout(_row(self.epoch_slider, self.epoch_text, _button("Use this epoch", self.use_epoch)))
+        self.estimate_button = self.add_button("How long?", self.estimate, tip="Time three steps before starting.")
+        self.start_button = self.add_button("Start", self.start)
+        self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
+        self.resume_button = self.add_button("Resume", self.resume, tip="Go on from the newest model.")
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for number, widget in enumerate(widgets):
+        row.addWidget(widget, 1 if number == 0 else 0)
+    return row
+
+
+def _button(text: str, slot: Any) -> QPushButton:
+    button = QPushButton(text)
+    button.clicked.connect(lambda: slot())
+    return button

@@ -1,0 +1,145 @@
+"""The model panel with the real engine: start, watch, stop, resume, use an epoch, attach, refuse."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.io.patch_sets import write_patch_set
+from napari_bgremove.learning.model_file import read_model
+from napari_bgremove.widgets.engine_link import engine_of
+from napari_bgremove.widgets.model_panel import ModelPanel
+from napari_bgremove.widgets.separate_panel import SeparatePanel
+
+SIDE, PATIENCE = 128, 120_000
+
+
+@pytest.fixture
+def patches(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    n = 8
+    for role, values in (
+        ("signal", rng.poisson(20, (n, SIDE, SIDE))),
+        ("background", (rng.random((n, SIDE, SIDE)) < 0.05) * 80.0),
+    ):
+        shots = np.arange(n) // 2
+        patches = PatchSet(values.astype(np.float32), role, np.zeros((n, 2)), np.zeros(n), shots, ("a", "b", "c", "d"))
+        write_patch_set(tmp_path / f"{role}.npz", patches)
+    return tmp_path
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Any) -> Iterator[Any]:
+    viewer = make_napari_viewer_proxy()
+    yield viewer
+    engine_of(viewer).close()
+
+
+@pytest.fixture
+def panel(viewer: Any, patches: Path) -> Iterator[ModelPanel]:
+    panel = ModelPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Model")
+    panel.patches.setText(str(patches))
+    for name, value in {"batch_size": 4, "epochs": 2, "warmup_steps": 1, "latents": 2}.items():
+        panel.form.field(name).value = value
+    yield panel
+    if panel._run is not None:
+        panel._run.ask_to_stop()
+
+
+def wait_for_end(qtbot: Any, panel: ModelPanel) -> None:
+    qtbot.waitUntil(lambda: not panel.follower.is_following, timeout=PATIENCE)
+
+
+def test_a_training_is_watched_from_start_to_a_model_in_use(
+    qtbot: Any, viewer: Any, panel: ModelPanel, click: Callable[..., None]
+) -> None:
+    separate = SeparatePanel(viewer)
+    viewer.window.add_dock_widget(separate, name="Separate")
+    click(panel, "Start")
+    assert not panel.start_button.isEnabled()
+    wait_for_end(qtbot, panel)
+    assert panel.status.text() == "Training finished."
+    assert panel.plot.curves["validation"][1].shape == (2,)
+    run = RunFolder(Path(panel.workspace.run_folder))
+    assert separate.model_file == run.best
+    assert read_model(run.best).description.network.latents == 2
+    pinned = [layer for layer in viewer.layers if layer.name.startswith("Pinned patch")]
+    assert pinned[0].data.shape == (2 * SIDE, 3 * SIDE)
+    panel.epoch_slider.setValue(0)
+    assert panel.epoch_text.text() == "epoch 1"
+    click(panel, "Use this epoch")
+    assert separate.model_file == run.epoch_model(0)
+    assert "torch" not in sys.modules or "pytest" in sys.modules
+
+
+def test_a_training_is_stopped_with_a_model_kept_and_resumed(
+    qtbot: Any, panel: ModelPanel, click: Callable[..., None]
+) -> None:
+    panel.form.field("epochs").value = 400
+    click(panel, "Start")
+    run = RunFolder(Path(panel.workspace.run_folder))
+    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    click(panel, "Stop")
+    assert "Stopping..." in panel.status.text()
+    wait_for_end(qtbot, panel)
+    assert panel.status.text() == "Training stopped; resume goes on."
+    read_model(run.model)
+    click(panel, "Resume")
+    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    assert any(event["event"] == "started" and event["resumed"] for event in run.read_events()[0])
+    click(panel, "Stop")
+    wait_for_end(qtbot, panel)
+
+
+def test_a_run_is_attached_to_by_another_panel(
+    qtbot: Any, viewer: Any, panel: ModelPanel, click: Callable[..., None]
+) -> None:
+    """What a person finds who closed napari over a training and comes back."""
+    click(panel, "Start")
+    folder = panel.workspace.run_folder
+    panel.follower.leave()
+    other = ModelPanel(viewer)
+    viewer.window.add_dock_widget(other, name="Model again")
+    other.attach(folder)
+    wait_for_end(qtbot, other)
+    assert other.status.text() == "Training finished."
+    assert other.plot.curves["training"][1].shape == (2,)
+
+
+def test_a_training_that_cannot_start_says_why(
+    qtbot: Any, panel: ModelPanel, patches: Path, click: Callable[..., None]
+) -> None:
+    write = patches / "background.npz"
+    write.write_bytes(write.read_bytes()[:300])
+    click(panel, "Start")
+    wait_for_end(qtbot, panel)
+    assert panel.status.text() == "Training failed."
+    assert "background.npz" in panel.message.text
+
+
+def test_missing_patches_are_said_before_anything_is_made(panel: ModelPanel, tmp_path: Path) -> None:
+    panel.patches.setText(str(tmp_path / "nowhere"))
+    panel.start()
+    assert "is not there: extract patches and save them" in panel.message.text
+    assert not list(tmp_path.glob("**/job.json"))
+
+
+def test_a_number_the_recipe_refuses_is_one_sentence(panel: ModelPanel) -> None:
+    panel.form.field("learning_rate").value = -1.0
+    panel.start()
+    assert "'learning_rate' must be above zero; found -1.0" in panel.message.text
+
+
+def test_the_engine_estimates_and_checks(qtbot: Any, panel: ModelPanel, click: Callable[..., None]) -> None:
+    click(panel, "How long?")
+    qtbot.waitUntil(lambda: "patches/s" in panel.message.text, timeout=PATIENCE)
+    click(panel, "Equivariant?")
+    qtbot.waitUntil(lambda: "exactly equivariant" in panel.message.text, timeout=PATIENCE)
