@@ -69,12 +69,18 @@ def harvest_hard_signal(seed: int) -> PatchSet | None:
     cores = _draw_cores(shot.metadata["scattering"]["level_kev"], rng)
     quantum = shot.metadata["scattering"]["photon_kev"]
     counted = quantum * rng.poisson(cores / quantum) if quantum else cores
-    shot = dataclasses.replace(shot, measured=(shot.measured + counted).astype(np.float32))
+    shot = dataclasses.replace(
+        shot, measured=(shot.measured + counted).astype(np.float32), valid_mask=shot.valid_mask & ~_draw_arm(rng)
+    )
     return _signal_patches(shot, seed, any_angle=bool(rng.random() < 0.5))
 
 
 def _draw_cores(level_kev: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw one to four peaks of Moffat profile, 3 to 300 times the level of the pattern, a few pixels wide."""
+    """Draw one to four peaks, 3 to 300 times the level of the pattern, a few pixels wide.
+
+    Round or long, with the profile of a Moffat function; half of them in
+    wings, as the foot of a beam behind its stop is.
+    """
     rows, columns = np.mgrid[: SMALL[0], : SMALL[1]]
     cores = np.zeros(SMALL)
     for _ in range(int(rng.integers(1, 5))):
@@ -83,8 +89,23 @@ def _draw_cores(level_kev: float, rng: np.random.Generator) -> NDArray[np.float6
         along = (rows - row) * np.cos(angle) + (columns - column) * np.sin(angle)
         across = (columns - column) * np.cos(angle) - (rows - row) * np.sin(angle)
         distance = (along / width) ** 2 + (across / (width * rng.uniform(0.3, 1))) ** 2
-        cores += level_kev * 10 ** rng.uniform(0.5, 2.5) * (1 + distance) ** -rng.uniform(1.5, 6)
+        core = level_kev * 10 ** rng.uniform(0.5, 2.5) * (1 + distance) ** -rng.uniform(1.5, 6)
+        if rng.random() < 0.5:
+            wings = np.cos(rng.integers(1, 4) * (np.arctan2(across, along) - rng.uniform(0, 2 * np.pi)))
+            core = core * np.maximum(wings, 0) ** rng.uniform(0.3, 20)
+        cores += core
     return cores
+
+
+def _draw_arm(rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw the arm of a beam stop, where nothing is measured, in half of the cases."""
+    rows, columns = np.mgrid[: SMALL[0], : SMALL[1]]
+    row, column = rng.uniform(0, 1, 2) * SMALL
+    angle = rng.uniform(0, 2 * np.pi)
+    along = (rows - row) * np.cos(angle) + (columns - column) * np.sin(angle)
+    across = (columns - column) * np.cos(angle) - (rows - row) * np.sin(angle)
+    arm: NDArray[np.bool_] = (np.abs(across) < rng.uniform(0.5, 3)) & (along > 0) & (rng.random() < 0.5)
+    return arm
 
 
 def _quiet_detector(seed: int) -> Detector:
@@ -136,7 +157,7 @@ def train(
 ) -> dict[str, Any]:
     """Train, or go on, in OUT/RUN, and return its epochs; an empty file `stop` in it stops the run."""
     recipe = SaxsUnetRecipe(
-        preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.1, sample_mean="geometric",
+        preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.2, sample_mean="geometric",
         rmse_weight=2.0, flux_weight=0.5, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
         schedule="cosine",
     )  # fmt: skip
