@@ -10,13 +10,14 @@ SCREEN := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1400x900
 ESCNN_TESTS = $(wildcard $(addprefix tests/,escnn contracts images filters evaluation learning recipes synthetic))
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-escnn lint clean help
+.PHONY: demo test test-escnn lint screenshots clean help
 
 help:
 	@echo "make demo        the main job on generated shots, with a report; opens napari when someone is there"
 	@echo "make test        the whole test suite"
 	@echo "make test-escnn  the numerics and learning tests beside escnn, in an environment of its own"
 	@echo "make lint        style, types, import rules"
+	@echo "make screenshots the pictures of the tutorial, from a real window"
 	@echo "make clean       remove both environments and every cache"
 
 demo: $(READY)
@@ -30,6 +31,10 @@ test: $(READY)
 # pytest-qt is switched off because this environment holds no Qt.
 test-escnn: $(ESCNN_READY)
 	$(ESCNN_BIN)/python -m pytest -p no:pytest-qt $(ESCNN_TESTS) $(TEST_OPTIONS)
+
+screenshots: $(READY)
+	@.ci/system-packages display
+	$(SCREEN) $(BIN)/python docs/make_screenshots.py
 
 lint: $(READY)
 	$(BIN)/ruff check

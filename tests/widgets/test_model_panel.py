@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ def panel(viewer: Any, patches: Path) -> Iterator[ModelPanel]:
     for name, value in {"batch_size": 4, "epochs": 2, "warmup_steps": 1, "latents": 2}.items():
         panel.form.field(name).value = value
     yield panel
-    if panel._run is not None:
+    if panel._run is not None:  # nothing of a test lives on
         panel._run.ask_to_stop()
+        deadline = time.monotonic() + 60
+        while panel._run.owner() is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def wait_for_end(qtbot: Any, panel: ModelPanel) -> None:

@@ -194,6 +194,7 @@ class ModelPanel(Panel):
             "finished": "finished", "stopped": "stopped; resume goes on", "failed": "failed", "lost": "was lost",
         }  # fmt: skip
         self.status.setText(f"Training {words.get(how, how)}.")
+        self._on_epoch_chosen(self.epoch_slider.value())  # written after the event that told of it
         if sentence:
             self.message.show_text(sentence)
         if self._run is not None and self._run.best.exists() and how in ("finished", "stopped"):

@@ -1,0 +1,123 @@
+"""Take every picture of the tutorial from a real window.
+
+    make screenshots        (or: python docs/make_screenshots.py, with a display)
+
+Each panel is used the way the tutorial says, on the generated samples, in a
+window of 1366 x 768 pixels, as a small laptop has.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+from napari_bgremove.synthetic.hits import Hits
+from napari_bgremove.synthetic.saxs import make_shot_pair
+from napari_bgremove.synthetic.scattering import Scattering
+from napari_bgremove.widgets.main_panel import MainPanel
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1366, 768)
+
+
+def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+    """Let the window live for a while, or until something has happened."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not until():
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def take(viewer: Any, name: str) -> None:
+    """Write a picture of the whole window."""
+    wait(0.5)
+    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+    print(IMAGES / f"{name}.png")
+
+
+def main() -> None:
+    viewer = napari.Viewer(title="napari")
+    viewer.window.resize(*SIZE)
+    scattering = Scattering(family="saxs", level_kev=60.0, centre=(0.5, 0.15), exponent=3.2)
+    shots = make_shot_pair(7, scattering=scattering, hits=Hits(rate=0.05))
+    for name, shot in zip(("x-ray only", "full shot"), shots, strict=True):
+        viewer.add_image(np.where(shot.valid_mask, shot.measured, np.nan), name=name, contrast_limits=(0, 60))
+    main_panel = MainPanel(viewer)
+    viewer.window.add_dock_widget(main_panel, name="Background removal")
+    panels = {main_panel.tabText(i): main_panel.widget(i) for i in range(main_panel.count())}
+
+    viewer.layers["full shot"].visible = False
+    mask = panels["Mask"]
+    mask.image_choice.layer = viewer.layers["x-ray only"]
+    mask.proposal.tick.setChecked(True)
+    wait(10, lambda: "Mask preview" in viewer.layers)
+    take(viewer, "mask")
+    mask.apply()
+
+    main_panel.setCurrentWidget(panels["Patches"])
+    patches = panels["Patches"]
+    patches.sources["signal"].tick(viewer.layers["x-ray only"])
+    patches.sources["background"].tick(viewer.layers["full shot"])
+    patches.form.signal_count.setValue(16)
+    patches.form.background_count.setValue(16)
+    patches.extract()
+    wait(30, lambda: len(patches.patch_sets) == 2)
+    take(viewer, "patches")
+
+    for layer in list(viewer.layers):
+        if layer.name not in ("x-ray only", "full shot"):
+            viewer.layers.remove(layer)
+    viewer.layers["x-ray only"].visible = False
+    viewer.layers["full shot"].visible = True
+    main_panel.setCurrentWidget(panels["Separate"])
+    separate = panels["Separate"]
+    separate.image_choice.layer = viewer.layers["full shot"]
+    separate.separate()
+    wait(300, separate.button.isEnabled)
+    take(viewer, "separate")
+
+    main_panel.setCurrentWidget(panels["Compare"])
+    compare = panels["Compare"]
+    compare.before_choice.layer = viewer.layers["full shot"]
+    compare.after_choice.layer = viewer.layers["full shot - signal"]
+    compare.measure()
+    compare.show_curtain.setChecked(True)
+    take(viewer, "compare")
+    compare.show_curtain.setChecked(False)
+
+    main_panel.setCurrentWidget(panels["Model"])
+    model = panels["Model"]
+    with tempfile.TemporaryDirectory() as folder:
+        _train_a_little(viewer, patches, model, Path(folder))
+        take(viewer, "model")
+        model.stop()
+        wait(60, lambda: not model.follower.is_following)
+    separate.engine.close()
+    viewer.close()
+
+
+def _train_a_little(viewer: Any, patches: Any, model: Any, folder: Path) -> None:
+    from napari_bgremove.images.patches import join_patch_sets
+    from napari_bgremove.io.patch_sets import write_patch_set
+
+    for role, patch_set in patches.patch_sets.items():  # of two shots, as validation needs
+        write_patch_set(folder / f"{role}.npz", join_patch_sets([patch_set, patch_set]))
+    model.patches.setText(str(folder))
+    model.form.field("epochs").value = 40
+    model.form.field("warmup_steps").value = 5
+    for layer in viewer.layers:
+        layer.visible = False
+    model.start(folder / "run")
+    wait(300, lambda: len(model.plot.curves.get("training", ((), ()))[1]) >= 6)
+    viewer.reset_view()
+
+
+if __name__ == "__main__":
+    main()
