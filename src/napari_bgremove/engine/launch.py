@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -15,6 +16,13 @@ __all__ = ["start_detached", "start_server"]
 # A Popen object that is thrown away while its process lives complains; these
 # are kept, and forgotten once their process has ended.
 _started: list[subprocess.Popen[bytes]] = []
+
+
+@atexit.register
+def _let_go() -> None:
+    """At the end of this process the others go on, as they should: nothing to warn of."""
+    for process in _started:
+        process.returncode = process.poll() or 0
 
 
 def start_detached(folder: RunFolder, *, threads: int | None = None, lower_priority: bool = True) -> int:
