@@ -36,7 +36,8 @@ def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
 
 
 def take(viewer: Any, name: str) -> None:
-    """Write a picture of the whole window."""
+    """Write a picture of the whole window, with the layers in full view."""
+    viewer.reset_view()
     wait(0.5)
     viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
     print(IMAGES / f"{name}.png")
@@ -116,7 +117,6 @@ def _train_a_little(viewer: Any, patches: Any, model: Any, folder: Path) -> None
         layer.visible = False
     model.start(folder / "run")
     wait(300, lambda: len(model.plot.curves.get("training", ((), ()))[1]) >= 6)
-    viewer.reset_view()
 
 
 if __name__ == "__main__":
