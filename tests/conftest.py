@@ -19,3 +19,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found in {folder}; set BGREMOVE_DATA")
     return folder
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """An untrained network of the smallest size, with tiles of 32 pixels."""
+    from napari_bgremove.learning.model_file import ModelDescription, write_model
+    from napari_bgremove.learning.networks import NetworkSpec, build_network
+
+    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
+    path = tmp_path / "model.safetensors"
+    write_model(path, network, ModelDescription(network=network.spec, tile=32))
+    return path

@@ -10,8 +10,6 @@ import pytest
 from napari_bgremove.cli import COMMANDS, main
 from napari_bgremove.io.images import read_image
 from napari_bgremove.io.results import write_image
-from napari_bgremove.learning.model_file import ModelDescription, write_model
-from napari_bgremove.learning.networks import NetworkSpec, build_network
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -20,13 +18,6 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         main()
     code = exit_.value.code
     return code if isinstance(code, int) else 0
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
-    write_model(tmp_path / "model.safetensors", network, ModelDescription(network=network.spec, tile=32))
-    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture

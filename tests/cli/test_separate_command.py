@@ -13,15 +13,6 @@ import numpy as np
 import pytest
 
 from napari_bgremove.io.results import read_provenance, write_image
-from napari_bgremove.learning.model_file import ModelDescription, write_model
-from napari_bgremove.learning.networks import NetworkSpec, build_network
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
-    write_model(tmp_path / "model.safetensors", network, ModelDescription(network=network.spec, tile=32))
-    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture
@@ -79,3 +70,11 @@ def test_ctrl_c_stops_after_the_image_at_hand(tmp_path: Path, model_file: Path) 
     assert 0 < len(ledgers) < 200
     for ledger in ledgers:
         assert all((tmp_path / "out" / name).exists() for name in read_provenance(ledger)["files"].values())
+
+
+def test_a_place_for_json_that_cannot_be_written_is_refused_before_the_work(image: Path, model_file: Path) -> None:
+    arguments = ("separate", image, "--out", "out", "--model", model_file, "--json", image / "figures.json")
+    done = bgremove(*arguments, folder=image.parents[1])
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert not (image.parents[1] / "out").exists()

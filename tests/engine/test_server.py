@@ -18,16 +18,7 @@ from napari_bgremove.engine.client import EngineClient
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.server import serve
 from napari_bgremove.learning.inference import options_of, separate_image
-from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model
-from napari_bgremove.learning.networks import NetworkSpec, build_network
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
-    path = tmp_path / "model.safetensors"
-    write_model(path, network, ModelDescription(network=network.spec, tile=32))
-    return path
+from napari_bgremove.learning.model_file import read_model
 
 
 @pytest.fixture

@@ -217,3 +217,10 @@ def test_pixel_size_and_saturation_come_from_the_detector_group(tmp_path):
     metadata = open_images(tmp_path / "a.nxs").metadata
     assert metadata["pixel_size_m"] == pytest.approx((50e-6, 75e-6))
     assert metadata["saturation"] == 65535
+
+
+def test_a_file_of_links_that_lead_nowhere_names_them(tmp_path):
+    with h5py.File(tmp_path / "master.h5", "w") as file:
+        file["entry/data"] = h5py.ExternalLink("missing.h5", "/data")
+    with pytest.raises(ReadError, match=r"only links whose target is missing \(/entry/data -> missing.h5\)"):
+        open_images(tmp_path / "master.h5")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,28 @@ def test_masks_are_kept_while_a_person_works(qtbot: Any, viewer: Any, panel: Mas
         mask.data_setitem((np.array([k]), np.array([k])), 1)
     wait_for(qtbot, lambda: bool(list(state_folder.rglob("*.npz"))))
     assert find_left_behind(state_folder / "napari-bgremove" / "masks") == [], "this session still lives"
+
+
+CRASH = """
+import os, sys, numpy as np
+from pathlib import Path
+from napari_bgremove.io.autosave import Autosave
+mask = np.zeros((30, 50), bool); mask[3:9, 7:30] = True
+Autosave().save("key", "shot - signal mask", mask, scale=[2.0, 2.0], translate=[1.0, 5.0])
+os._exit(9)
+"""
+
+
+def test_a_mask_left_by_a_crash_is_restored_by_a_click(
+    state_folder: Path, make_napari_viewer_proxy: Any, click: Click
+) -> None:
+    subprocess.run([sys.executable, "-c", CRASH], check=False)
+    viewer = make_napari_viewer_proxy()
+    panel = MaskPanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    click(panel, "Restore")
+    layer = viewer.layers["shot - signal mask (restored)"]
+    assert mask_of(layer).sum() == 6 * 23
+    assert_array_equal(layer.translate, (1, 5))
+    assert panel.restore_bar.isHidden()
+    assert find_left_behind(state_folder / "napari-bgremove" / "masks") == []

@@ -11,19 +11,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.learning.inference import options_of, separate_image
-from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model
-from napari_bgremove.learning.networks import NetworkSpec, build_network
+from napari_bgremove.learning.model_file import read_model
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 
 SHAPE = (60, 80)
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    network = build_network(NetworkSpec(fields=(1, 1, 1, 1), latents=2), seed=3)
-    write_model(tmp_path / "model.safetensors", network, ModelDescription(network=network.spec, tile=32))
-    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture
@@ -118,3 +110,13 @@ def test_devices_are_asked_of_the_engine(qtbot: Any, panel: SeparatePanel) -> No
     panel.ask_devices()
     qtbot.waitUntil(lambda: panel.device.findText("cpu") >= 0, timeout=60_000)
     assert "CPU (" in panel.device.toolTip()
+
+
+def test_an_answer_to_a_panel_that_is_gone_is_dropped(qtbot: Any, viewer: Any, panel: SeparatePanel) -> None:
+    panel.separate()
+    engine = panel.engine
+    viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: not engine._waiting, timeout=20_000)
+    qtbot.waitUntil(lambda: not engine._timer.isActive(), timeout=60_000)
+    assert [layer.name for layer in viewer.layers] == ["stack"]

@@ -253,8 +253,11 @@ def _open_viewer(separation: Separation) -> None:
     except ImportError:
         click.echo('The viewer needs a Qt binding: pip install "napari-bgremove[all]"', err=True)
         return
-    from napari_bgremove.viewer_layers.results import add_separation
+    from napari_bgremove.viewer_layers.results import put_separation
 
     viewer = napari.Viewer(title="napari-bgremove demo")
-    add_separation(viewer, "full shot", separation)
+    # napari shares the memory of what it is given: the layer gets its own.
+    image = viewer.add_image(separation.measured.copy(), name="full shot", colormap="magma")
+    parts = {"background": separation.background, "signal": separation.signal}
+    put_separation(viewer, image, parts, record=dict(separation.provenance))
     napari.run()

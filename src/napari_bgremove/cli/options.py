@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -32,9 +33,20 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def _check_writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a place that cannot be written before the work, not after it."""
+    folder = next((p for p in path.absolute().parents if p.exists()), None) if path is not None else None
+    if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        msg = f"'{path}' cannot be written: no file can be made in '{folder}'. Choose another place."
+        raise click.BadParameter(msg)
+    return path
+
+
 JSON = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Also write the printed figures here."
-)
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), callback=_check_writable,
+    help="Also write the printed figures here.",
+)  # fmt: skip
 OUT = click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the results; it is made."
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.separation import Separation
 from napari_bgremove.viewer_layers.geometry import geometry_of
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-__all__ = ["PARTS", "add_separation", "find_layer", "link_display", "put_image", "put_separation"]
+__all__ = ["PARTS", "find_layer", "link_display", "put_image", "put_separation"]
 
 # Part of a separation: how its layer is called after the name of the measured one.
 PARTS = {
@@ -55,29 +54,6 @@ def put_image(
     layer = viewer.add_image(np.array(values), name=name, metadata=metadata, **options)
     viewer.layers.selection = selection or {layer}
     return layer
-
-
-def add_separation(viewer: Viewer | ViewerModel, name: str, separation: Separation, **geometry: Any) -> None:
-    """Add the parts of a separation as layers of their own.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    name : str
-        Name of the measured layer; the others are called after it.
-    separation : Separation
-    **geometry
-        scale, translate, units, axis_labels of the measured layer.
-    """
-    # napari shares the memory of what it is given: every layer gets its own.
-    measured = viewer.add_image(separation.measured.copy(), name=name, colormap="magma", **geometry)
-    limits = measured.contrast_limits
-    parts = {"background (noise)": separation.background, "signal": separation.signal}
-    for part, values in parts.items():
-        viewer.add_image(
-            values.copy(), name=f"{name} - {part}", colormap="magma", contrast_limits=limits,
-            metadata={"napari_bgremove": dict(separation.provenance)}, **geometry,
-        )  # fmt: skip
 
 
 def put_separation(

@@ -6,7 +6,7 @@ from typing import Any
 
 import napari.layers
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.profiles import radial_profile
@@ -16,7 +16,7 @@ from napari_bgremove.viewer_layers.geometry import current_frame
 from napari_bgremove.viewer_layers.masks import rasterize_shapes
 from napari_bgremove.viewer_layers.results import PARTS
 from napari_bgremove.widgets.panel import Panel, reports_errors
-from napari_bgremove.widgets.parts.fields import make_section, with_decimals
+from napari_bgremove.widgets.parts.fields import make_button, make_section, with_decimals
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 
@@ -180,7 +180,7 @@ class ComparePanel(Panel):
         rows = QFormLayout(region)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow("Region", self.region_choice)
-        rows.addRow(_button("Measure", self.measure))
+        rows.addRow(make_button("Measure", self.measure))
         self.body.addWidget(make_section("In numbers", region, is_open=True))
         self.body.addWidget(self.numbers)
         rings = QWidget()
@@ -191,18 +191,12 @@ class ComparePanel(Panel):
         line.addWidget(self.ring_width)
         line.addWidget(self.logarithm)
         rows.addRow("Rings", line)
-        rows.addRow(_button("Draw profiles", self.draw_profiles))
+        rows.addRow(make_button("Draw profiles", self.draw_profiles))
         self.body.addWidget(make_section("Over rings", rings, is_open=True))
         self._plot_place = QWidget()
         QHBoxLayout(self._plot_place).setContentsMargins(0, 0, 0, 0)
         self.body.addWidget(self._plot_place)
         self.add_button(f"Flip ({FLIP_KEY})", self.flip, tip="Measured, signal, background, residual in turn.")
-
-
-def _button(text: str, slot: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.clicked.connect(lambda: slot())
-    return button
 
 
 def _unbinder(viewer: Any) -> Any:

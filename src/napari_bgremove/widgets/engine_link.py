@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -42,18 +43,20 @@ class EngineLink(QObject):
         self, kind: str, answered: Callable[[Letter], None], *, arrays: dict[str, NDArray[Any]] | None = None,
         **values: Any,
     ) -> int:  # fmt: skip
-        """Ask; `answered` is called once with the reply, or never when a newer question took its place."""
+        """Ask; `answered`, a method of a panel, is called once with the reply.
+
+        Never, when a newer question took its place or the panel is gone.
+        """
         if self._client is None:
             self._client = EngineClient()
             atexit.register(self._client.close)
         number = self._client.ask(kind, arrays=arrays, **values)
         self._waiting[number] = kind, answered
+        asker = getattr(answered, "__self__", None)
+        if isinstance(asker, QObject):
+            asker.destroyed.connect(partial(_drop, self._waiting, number))
         self._timer.start()
         return number
-
-    def forget(self, answered: Callable[[Letter], None]) -> None:
-        """Call `answered` no more: its panel is gone."""
-        self._waiting = {n: entry for n, entry in self._waiting.items() if entry[1] != answered}
 
     def close(self) -> None:
         """End the engine; the next question starts another."""
@@ -73,6 +76,11 @@ class EngineLink(QObject):
         for reply in replies:
             kind, answered = self._waiting.pop(reply.number, ("", None))
             # What was superseded by this one is not answered any more.
-            self._waiting = {n: e for n, e in self._waiting.items() if n > reply.number or e[0] != kind}
+            for older in [n for n, entry in self._waiting.items() if n < reply.number and entry[0] == kind]:
+                del self._waiting[older]
             if answered is not None:
                 answered(reply)
+
+
+def _drop(waiting: dict[int, Any], number: int, _gone: Any = None) -> None:
+    waiting.pop(number, None)

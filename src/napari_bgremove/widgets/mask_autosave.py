@@ -8,12 +8,13 @@ from typing import Any
 
 import napari.layers
 from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.io.autosave import Autosave, SavedMask, find_left_behind
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.parts.connections import Connections
+from napari_bgremove.widgets.parts.fields import make_button
 
 __all__ = ["MaskKeeper", "RestoreBar"]
 
@@ -80,9 +81,7 @@ class RestoreBar(QWidget):
         row = QHBoxLayout()
         row.addWidget(self._choice, 1)
         for text, slot in (("Restore", self._restore), ("Discard", self._discard)):
-            button = QPushButton(text)
-            button.clicked.connect(lambda _=False, slot=slot: slot())
-            row.addWidget(button)
+            row.addWidget(make_button(text, slot))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(QLabel("Masks of a session that ended unexpectedly:"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QHBoxLayout, QPu
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.mask_rules import MaskRules, find_hot_pixels
 from napari_bgremove.images.masks import estimate_signal_mask
-from napari_bgremove.widgets.parts.fields import OptionalNumber, whole_number, with_decimals
+from napari_bgremove.widgets.parts.fields import OptionalNumber, make_button, whole_number, with_decimals
 
 __all__ = ["EditForm", "ImprintForm", "MaskRequest", "ProposalForm", "RulesForm"]
 
@@ -156,7 +155,7 @@ class ImprintForm(QWidget):
         ):
             row = QHBoxLayout()
             row.addWidget(choice, 1)
-            row.addWidget(_button(text, signal))
+            row.addWidget(make_button(text, signal.emit))
             form.addRow(title, row)
 
 
@@ -179,15 +178,15 @@ class EditForm(QWidget):
         self.patch.valueChanged.connect(lambda _: self.patch_changed.emit())
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(_button("Invert", self.invert_requested), 0, 0)
-        grid.addWidget(_button("Clear", self.clear_requested), 0, 1)
+        grid.addWidget(make_button("Invert", self.invert_requested.emit), 0, 0)
+        grid.addWidget(make_button("Clear", self.clear_requested.emit), 0, 1)
         for column, (text, sign) in enumerate((("Grow", 1), ("Shrink", -1))):
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, sign=sign: self.grow_requested.emit(sign * self.radius.value()))
             grid.addWidget(button, 1, column)
         grid.addWidget(self.radius, 1, 2)
-        grid.addWidget(_button("Load...", self.load_requested), 2, 0)
-        grid.addWidget(_button("Save...", self.save_requested), 2, 1)
+        grid.addWidget(make_button("Load...", self.load_requested.emit), 2, 0)
+        grid.addWidget(make_button("Save...", self.save_requested.emit), 2, 1)
         grid.addWidget(self.patch, 2, 2)
 
 
@@ -195,9 +194,3 @@ def _form(parent: QWidget) -> QFormLayout:
     form = QFormLayout(parent)
     form.setContentsMargins(0, 0, 0, 0)
     return form
-
-
-def _button(text: str, signal: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.clicked.connect(lambda: signal.emit())
-    return button

@@ -49,8 +49,8 @@ class MaskPanel(Panel):
         super().__init__(napari_viewer)
         layers = napari_viewer.layers
         self.image_choice = LayerCombo(layers, (napari.layers.Image,))
-        self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), role="signal_mask")
-        self.other_choice = LayerCombo(layers, (napari.layers.Labels,), role="signal_mask")
+        self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), roles=("signal_mask",))
+        self.other_choice = LayerCombo(layers, (napari.layers.Labels,), roles=("signal_mask",))
         self.shapes_choice = LayerCombo(layers, (napari.layers.Shapes,))
         self.how = QComboBox()
         self.how.addItems(COMBINATIONS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSlider
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSlider
 
 from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.jobs import TrainJob, read_job
@@ -19,6 +19,7 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.viewer_layers.results import put_image
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
+from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 from napari_bgremove.widgets.recipe_form import RecipeForm
 from napari_bgremove.widgets.run_follower import RunFollower
@@ -266,19 +267,19 @@ class ModelPanel(Panel):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Patches", _row(self.patches, _button("...", lambda: self._ask_for("patches"))))
+        form.addRow("Patches", _row(self.patches, make_button("...", lambda: self._ask_for("patches"))))
         form.addRow("Device", _row(self.device, self.precision))
         self.body.addLayout(form)
         self.body.addWidget(self.form)
         files = _row(
-            _button("Load model...", lambda: self._ask_for("model")),
-            _button("Attach to run...", lambda: self._ask_for("run")),
-            _button("Equivariant?", self.check_equivariance),
+            make_button("Load model...", lambda: self._ask_for("model")),
+            make_button("Attach to run...", lambda: self._ask_for("run")),
+            make_button("Equivariant?", self.check_equivariance),
         )
         self.body.addLayout(files)
         self.body.addWidget(self.status)
         self.body.addWidget(self.plot)
-        self.body.addLayout(_row(self.epoch_slider, self.epoch_text, _button("Use this epoch", self.use_epoch)))
+        self.body.addLayout(_row(self.epoch_slider, self.epoch_text, make_button("Use this epoch", self.use_epoch)))
         self.estimate_button = self.add_button("How long?", self.estimate, tip="Time three steps before starting.")
         self.start_button = self.add_button("Start", self.start)
         self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
@@ -290,9 +291,3 @@ def _row(*widgets: Any) -> QHBoxLayout:
     for number, widget in enumerate(widgets):
         row.addWidget(widget, 1 if number == 0 else 0)
     return row
-
-
-def _button(text: str, slot: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.clicked.connect(lambda: slot())
-    return button

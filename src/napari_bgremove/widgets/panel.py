@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 from napari_bgremove.widgets.parts.connections import Connections
+from napari_bgremove.widgets.parts.fields import make_button
 
 __all__ = ["Panel", "reports_errors"]
 
@@ -58,9 +59,7 @@ class Panel(QWidget):
 
     def add_button(self, text: str, slot: Callable[[], Any], *, tip: str = "") -> QPushButton:
         """Add a button below the scrolling body."""
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: slot())
+        button = make_button(text, slot, tip=tip)
         self.buttons.addWidget(button)
         return button
 

@@ -35,7 +35,7 @@ class PatchesPanel(Panel):
         super().__init__(napari_viewer)
         layers = napari_viewer.layers
         self.sources = {role: LayerChecks(layers, (napari.layers.Image,)) for role in ROLES}
-        self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), role="signal_mask")
+        self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), roles=("signal_mask",))
         self.form = NumbersForm()
         self.pair_form = PairForm()
         self.summary = QLabel("No patches yet.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSpinBox, QWidget
 from superqt import QCollapsible
 
-__all__ = ["OptionalNumber", "make_section", "whole_number", "with_decimals"]
+__all__ = ["OptionalNumber", "make_button", "make_section", "whole_number", "with_decimals"]
 
 LARGEST = 1e9
 Box = TypeVar("Box", QSpinBox, QDoubleSpinBox)
@@ -56,6 +57,14 @@ class OptionalNumber(QWidget):
     def value(self) -> float | None:
         """The number, or None when not ticked."""
         return self.number.value() if self.tick.isChecked() else None
+
+
+def make_button(text: str, slot: Callable[[], Any], *, tip: str = "") -> QPushButton:
+    """Make a button that calls `slot()`."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda: slot())
+    return button
 
 
 def make_section(title: str, content: QWidget, *, is_open: bool = False) -> QCollapsible:
