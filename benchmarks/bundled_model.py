@@ -158,7 +158,7 @@ def train(
     """Train, or go on, in OUT/RUN, and return its epochs; an empty file `stop` in it stops the run."""
     recipe = SaxsUnetRecipe(
         preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.2, sample_mean="geometric",
-        rmse_weight=2.0, flux_weight=0.5, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
+        rmse_weight=2.0, flux_weight=0.3, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
         schedule="cosine",
     )  # fmt: skip
     job = TrainJob(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_bgremove.learning.objectives.additive import FLOOR, AdditiveObjective
+from napari_bgremove.learning.objectives.additive import FLOOR, FLUX_FLOOR, AdditiveObjective
 
 
 class Fixed(nn.Module):
@@ -111,3 +111,17 @@ def test_the_share_of_live_pixels_is_reported() -> None:
     background = torch.zeros_like(signal)
     background[0, 0, 0, :3] = 1
     assert float(AdditiveObjective()(Fixed(signal, background), batch)["live_share"]) == pytest.approx(3 / 60)
+
+
+def test_under_the_geometric_mean_half_the_flux_error_counts_the_same_at_every_level() -> None:
+    """A faint sample, whose flux can be wrong by hundreds of percent, does not outweigh the others."""
+    batch = _batch()
+
+    def loss(factor: float) -> float:
+        answer = Fixed(factor * batch["signal"], batch["background"])
+        with_flux = AdditiveObjective(mean="geometric", flux_weight=1.0)(answer, batch)["loss"]
+        return float(with_flux - AdditiveObjective(mean="geometric")(answer, batch)["loss"])
+
+    assert loss(1.0) == pytest.approx(0, abs=1e-5)
+    assert loss(1 + FLUX_FLOOR) == pytest.approx(math.log(2), rel=1e-2)
+    assert loss(5.0) - loss(3.0) == pytest.approx(math.log(2), rel=2e-2)

@@ -14,6 +14,8 @@ __all__ = ["AdditiveObjective"]
 
 # Below this normalised error a sample counts as solved; it keeps the logarithm finite.
 FLOOR = 5e-4
+# Below this relative error of the integrated signal there is nothing left to gain.
+FLUX_FLOOR = 0.03
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class AdditiveObjective:
         How the samples of a batch are averaged. "arithmetic" is as published;
         samples with little background and a bright signal then outweigh those
         with a faint signal a hundredfold. "geometric" (ours) averages the
-        logarithm, so that a decibel counts the same at every level.
+        logarithm, so that a decibel counts the same at every level, and so
+        does half the error of the integrated signal.
     rmse_weight : float
         Weight of the root mean squared error of the signal (ours; 0 as
         published). The absolute error alone estimates a median, which for
@@ -62,8 +65,9 @@ class AdditiveObjective:
         loss = size.mean() if self.mean == "arithmetic" else (size + FLOOR).log().mean()
         if self.flux_weight:
             bright = (batch["signal"] * valid).sum((1, 2, 3)) / usable
-            terms["flux"] = ((error.sum((1, 2, 3)) / usable).abs() / (bright + FLOOR)).mean()
-            loss = loss + self.flux_weight * terms["flux"]
+            flux = (error.sum((1, 2, 3)) / usable).abs() / (bright + FLOOR)
+            terms["flux"] = flux.mean()
+            loss = loss + self.flux_weight * (flux if self.mean == "arithmetic" else (1 + flux / FLUX_FLOOR).log()).mean()
         with torch.no_grad():
             terms["live_share"] = (background > 0).float().mean()
         return {"loss": loss, **terms}
