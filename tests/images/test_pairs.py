@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.images.normalization import measure_percentile_range, undo_normalization
-from napari_bgremove.images.pairs import combine_patches
+from napari_bgremove.images.pairs import combine_patches, measure_hit_share
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -113,3 +113,15 @@ def test_an_unknown_normalization_is_refused() -> None:
     one = np.ones((4, 4), np.float32)
     with pytest.raises(ValueError, match="'normalization' must be one of conserving, literal; found 'minmax'"):
         combine_patches(one, one, normalization="minmax")
+
+
+def test_the_hit_share_is_that_of_the_densest_patches() -> None:
+    """Closed form: one patch of a quarter hit pixels among many of none; gaps do not count."""
+    rng = np.random.default_rng(0)
+    patches = rng.normal(0, 0.1, (50, 16, 16)).astype(np.float32)
+    assert measure_hit_share(patches) == 0
+    patches[:, :4] += 20.0
+    patches[7, 8:] = np.nan
+    assert 0.3 < measure_hit_share(patches) <= 0.5
+    assert measure_hit_share(np.delete(patches, 7, axis=0)) == 0.25
+    assert measure_hit_share(np.full((2, 8, 8), np.nan, np.float32)) == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_bgremove.engine.launch import start_server
+from napari_bgremove.engine.launch import end_process, start_server
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 
 __all__ = ["EngineClient"]
@@ -61,13 +61,8 @@ class EngineClient:
 
     def close(self) -> None:
         """End the engine and remove its folder."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=2)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is not None:
+            end_process(self._process)
         self._process = None
         self._open.clear()
         shutil.rmtree(self._folder, ignore_errors=True)

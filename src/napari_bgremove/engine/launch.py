@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.io.processes import start_time
 
-__all__ = ["start_detached", "start_server"]
+__all__ = ["end_process", "start_attached", "start_detached", "start_server"]
 
 # A Popen object that is thrown away while its process lives complains; these
 # are kept, and forgotten once their process has ended.
@@ -46,6 +47,35 @@ def start_detached(folder: RunFolder, *, threads: int | None = None, lower_prior
     if lower_priority:
         _lower_priority(process.pid)
     return process.pid
+
+
+def start_attached(folder: RunFolder, *, threads: int | None = None) -> subprocess.Popen[bytes]:
+    """Start the engine on a run folder, in a process that ends with this one.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        With its `job.json` written.
+    threads : int, optional
+        CPU threads; by default one less than there are cores.
+    """
+    me = os.getpid()
+    owner = f"{me}:{start_time(me)}"
+    process = _start(str(folder.path), "--owner", owner, threads=threads or max(1, (os.cpu_count() or 2) - 1))
+    _lower_priority(process.pid)
+    return process
+
+
+def end_process(process: subprocess.Popen[bytes], *, seconds: float = 2.0) -> None:
+    """End an engine: ask first, so that it takes half-written files away; after `seconds` by force."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def start_server(folder: Path, *, threads: int | None = None) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.separate_plan import PlannedInput, plan_separation
 from napari_bgremove.errors import ComputeError, ReadError
+from napari_bgremove.evaluation.triage import measure_trust
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.io.images import ImageStack, open_images
 from napari_bgremove.io.masks import read_mask
@@ -66,7 +67,10 @@ def run_separation(
         options = options_of(
             model, device=device, precision=job.precision, batch_size=job.batch_size, padded=job.padded, **changes
         )
-        emit("started", device=describe_device(device), model=model.path.name, inputs=len(plan))
+        emit(
+            "started", device=describe_device(device), model=model.path.name, inputs=len(plan),
+            trained_hit_share=model.description.provenance.get("hit_share"),
+        )  # fmt: skip
         run = _Run(job, model, options, client, emit, should_stop)
         written: list[dict[str, Path]] = []
         failures: list[str] = []
@@ -175,7 +179,9 @@ class _Run:
 def _ledger(separation: Separation, kev: float | None) -> dict[str, Any]:
     sums = separation.ledger(scale=kev or 1.0)
     # No sum of nothing: a zero would read as a measurement.
-    return sums if sums["usable_pixels"] else {"usable_pixels": 0.0, "skipped": "no usable pixel"}
+    if not sums["usable_pixels"]:
+        return {"usable_pixels": 0.0, "skipped": "no usable pixel"}
+    return {**sums, **measure_trust(separation)}
 
 
 def _naming(path: str, error: Exception) -> str:

@@ -19,6 +19,7 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.errors import ComputeError, ReadError
+from napari_bgremove.images.pairs import measure_hit_share
 from napari_bgremove.images.patches import PatchSet
 from napari_bgremove.io.patch_sets import read_patch_set
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
@@ -194,6 +195,7 @@ class _Run:
         training, held = self.recipe.build_datasets(signal, background)
         training = dataclasses.replace(training, samples=self.job.samples_per_epoch)
         self.network: AdditiveNetwork = self.recipe.build_network()
+        self.hit_share = round(measure_hit_share(background.patches), 5)
         self.best = float("inf")
         restored = self._read_checkpoint()
         self.training: Training = Training(
@@ -295,7 +297,11 @@ class _Run:
         from napari_bgremove.learning.model_file import write_model
 
         description = self.recipe.build_description(
-            self.network, epochs_done=self.training.epoch, steps_per_epoch=self.training.steps, written=time.time()
+            self.network,
+            epochs_done=self.training.epoch,
+            steps_per_epoch=self.training.steps,
+            hit_share=self.hit_share,
+            written=time.time(),
         )
         if progress:
             description = description.model_copy(update={"progress": progress})

@@ -11,7 +11,7 @@ from napari_bgremove._validation import check_choice, check_same_shape
 from napari_bgremove.images.gate import fill_unusable
 from napari_bgremove.images.normalization import NORMALIZATIONS, PercentileRange, measure_percentile_range
 
-__all__ = ["TrainingPair", "combine_patches"]
+__all__ = ["TrainingPair", "combine_patches", "find_hits", "measure_hit_share"]
 
 Image = NDArray[np.float32]
 # Fluctuations within this many standard deviations are taken for read noise.
@@ -72,14 +72,14 @@ def combine_patches(
         parts = bounds.apply(np.where(valid, signal, bounds.low)), bounds.apply(np.where(valid, background, bounds.low))
         return TrainingPair(measured, *parts, valid, bounds)
     above = np.maximum(np.where(valid, signal, 0) - np.asarray(bounds.low, np.float32), 0)
-    hits = _above_read_noise(np.where(valid, background, 0))
+    hits = find_hits(np.where(valid, background, 0))
     share = np.divide(hits, above + hits, out=np.zeros_like(hits), where=above + hits > 0)
     label = (measured * share).astype(np.float32)
     return TrainingPair(measured, measured - label, label, valid, bounds)
 
 
-def _above_read_noise(background: Image) -> Image:
-    """Return the patch with its zero-mean fluctuations set to zero.
+def find_hits(background: Image) -> Image:
+    """Return a background patch with its zero-mean fluctuations set to zero.
 
     Hits are positive, so the negative half of a patch shows its read noise
     alone, however many pixels are hit.
@@ -88,3 +88,18 @@ def _above_read_noise(background: Image) -> Image:
     sigma = float(np.sqrt(np.mean(negative**2))) if negative.size else 0.0
     hits: Image = np.where(background > _NOISE_SIGMAS * sigma, background, 0).astype(np.float32)
     return hits
+
+
+def measure_hit_share(background: NDArray[np.float32], *, most: int = 1000) -> float:
+    """Return the share of pixels hit in the densest of background patches (the 99.5th percentile over patches).
+
+    Parameters
+    ----------
+    background : ndarray, shape (n, patch, patch)
+        NaN where not measured.
+    most : int
+        Patches that are looked at, evenly spread.
+    """
+    chosen = background[:: max(1, len(background) // most)]
+    shares = [float(np.mean(find_hits(patch[np.isfinite(patch)]) > 0)) for patch in chosen if np.isfinite(patch).any()]
+    return float(np.percentile(shares, 99.5)) if shares else 0.0
