@@ -97,6 +97,7 @@ def command(
             samples_per_epoch=samples_per_epoch,
         )
         create_run(folder, job)
+    folder.withdraw_stop()
     listener = _Listener()
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)

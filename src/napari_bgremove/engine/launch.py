@@ -41,6 +41,7 @@ def start_detached(folder: RunFolder, *, threads: int | None = None, lower_prior
     lower_priority : bool
         Leave the processor to the person in front of the screen.
     """
+    folder.withdraw_stop()
     _started[:] = [process for process in _started if process.poll() is None]
     process = _start(str(folder.path), threads=threads)
     _started.append(process)
@@ -59,6 +60,7 @@ def start_attached(folder: RunFolder, *, threads: int | None = None) -> subproce
     threads : int, optional
         CPU threads; by default one less than there are cores.
     """
+    folder.withdraw_stop()
     me = os.getpid()
     owner = f"{me}:{start_time(me)}"
     process = _start(str(folder.path), "--owner", owner, threads=threads or max(1, (os.cpu_count() or 2) - 1))

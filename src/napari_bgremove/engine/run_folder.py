@@ -111,6 +111,14 @@ class RunFolder:
         """Ask the run to stop at its next step."""
         atomic_write(self.path / "stop", "")
 
+    def withdraw_stop(self) -> None:
+        """Forget that a run was to stop: for whoever starts one, and before it starts.
+
+        The run itself must not: its first seconds go by with imports, and a
+        person may have asked it to stop meanwhile.
+        """
+        (self.path / "stop").unlink(missing_ok=True)
+
     @property
     def stop_asked(self) -> bool:
         """True when somebody asked the run to stop."""
@@ -128,12 +136,12 @@ class RunFolder:
         if owner is not None and owner != os.getpid():
             msg = f"'{self.path}' is in use by process {owner}; stop that run first."
             raise ReadError(msg)
-        (self.path / "stop").unlink(missing_ok=True)
         remove_stale_temporaries(self.path)
         atomic_write(self.path / "pid", json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
 
     def release(self) -> None:
-        """Take the mark away."""
+        """Take the mark away, and the wish to stop that was fulfilled."""
+        self.withdraw_stop()
         (self.path / "pid").unlink(missing_ok=True)
 
     def owner(self) -> int | None:

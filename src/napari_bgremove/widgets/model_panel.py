@@ -87,12 +87,11 @@ class ModelPanel(Panel):
                 raise ValueError(msg)
         run = RunFolder(Path(folder or source / time.strftime("run-%Y%m%d-%H%M%S")))
         run.create(job.model_dump_json(indent=1))
-        start_detached(run)
-        self.attach(run.path)
+        self.attach(run.path, process=start_detached(run))
 
     @reports_errors
-    def attach(self, path: str | Path) -> None:
-        """Show a run: one that is going on, or one that has ended."""
+    def attach(self, path: str | Path, *, process: int | None = None) -> None:
+        """Show a run: one that is going on, or one that has ended; `process` is the one just started for it."""
         run = RunFolder(Path(path))
         job = read_job(run.job)
         if not isinstance(job, TrainJob):
@@ -103,16 +102,16 @@ class ModelPanel(Panel):
         self._losses = {"training": [], "validation": []}
         self.workspace.run_folder = str(run.path)
         self.status.setText(f"{run.path.name}: starting...")
-        self.follower.follow(run)
+        self.follower.follow(run, process=process)
         self._enable()
 
     @reports_errors
     def resume(self) -> None:
         """Go on with the shown run from its newest model."""
         if self._run is not None:
-            start_detached(self._run)
+            process = start_detached(self._run)
             self.status.setText(f"{self._run.path.name}: resuming...")
-            self.follower.follow(self._run, from_start=False)
+            self.follower.follow(self._run, from_start=False, process=process)
             self._enable()
 
     @reports_errors

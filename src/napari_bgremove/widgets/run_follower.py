@@ -7,10 +7,12 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.io.processes import start_time
 
 __all__ = ["RunFollower"]
 
 POLL_MS = 250
+PATIENCE_MS = 20_000  # of a run in which no process is seen
 ENDINGS = ("finished", "stopped", "failed")
 
 
@@ -23,8 +25,10 @@ class RunFollower(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folder: RunFolder | None = None
+        self._process: int | None = None
         self._offset = 0
         self._quiet = 0
+        self._ending: dict[str, Any] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._on_timeout)
@@ -34,10 +38,21 @@ class RunFollower(QObject):
         """True from the start until the run has ended."""
         return self._timer.isActive()
 
-    def follow(self, folder: RunFolder, *, from_start: bool = True) -> None:
-        """Follow a run; by default what happened before is told first."""
-        self._folder, self._quiet = folder, 0
-        self._offset = 0 if from_start or not folder.events.exists() else folder.events.stat().st_size
+    def follow(self, folder: RunFolder, *, from_start: bool = True, process: int | None = None) -> None:
+        """Follow a run; by default what happened before is told first.
+
+        Parameters
+        ----------
+        folder : RunFolder
+        from_start : bool
+            False: go on with the run that was followed before.
+        process : int, optional
+            Number of the process that was just started. It says nothing while
+            it imports, which on a busy machine takes longer than our patience.
+        """
+        if from_start or folder != self._folder:
+            self._offset = 0
+        self._folder, self._process, self._quiet, self._ending = folder, process, 0, {}
         self._timer.start()
         self._on_timeout()
 
@@ -47,20 +62,27 @@ class RunFollower(QObject):
 
     def _on_timeout(self) -> None:
         assert self._folder is not None
+        # Looked at first: what a process writes before it goes is then in the events.
+        is_worked_on = self._is_worked_on(self._folder)
         events, self._offset = self._folder.read_events(offset=self._offset)
+        for event in events:
+            if event["event"] == "started":
+                self._ending = {}
+            elif event["event"] in ENDINGS:
+                self._ending = event
+        self._quiet = 0 if events or is_worked_on else self._quiet + 1
         if events:
-            self._quiet = 0
             self.happened.emit(events)
-        alive = self._folder.owner() is not None
-        if alive:
+        # An ending counts only when nobody works here any more: the next run may have begun.
+        if is_worked_on or not self.is_following:
             return
-        # An earlier ending counts only when nobody works here any more.
-        self._quiet += 1
-        last: dict[str, Any] = next((e for e in reversed(events) if e["event"] in ENDINGS), {})
-        if last:
-            self._end(last["event"], str(last.get("message", "")))
-        elif self._quiet * POLL_MS > 20_000:
+        if self._ending:
+            self._end(self._ending["event"], str(self._ending.get("message", "")))
+        elif self._quiet * POLL_MS > PATIENCE_MS:
             self._end("lost", "The training ended without a word; its newest model is kept. Resume it.")
+
+    def _is_worked_on(self, folder: RunFolder) -> bool:
+        return folder.owner() is not None or (self._process is not None and start_time(self._process) is not None)
 
     def _end(self, how: str, sentence: str) -> None:
         self._timer.stop()
