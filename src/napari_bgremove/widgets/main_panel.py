@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget
 from napari_bgremove.widgets.compare_panel import ComparePanel
 from napari_bgremove.widgets.mask_panel import MaskPanel
 from napari_bgremove.widgets.model_panel import ModelPanel
+from napari_bgremove.widgets.parts.undocked import delete_when_undocked
 from napari_bgremove.widgets.patches_panel import PatchesPanel
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 
@@ -28,6 +29,7 @@ class MainPanel(QTabWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
+        delete_when_undocked(self)
         self.setDocumentMode(True)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         for title, panel in PANELS.items():

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
+from napari_bgremove.widgets.parts.undocked import delete_when_undocked
 
 __all__ = ["Panel", "reports_errors"]
 
@@ -40,6 +41,7 @@ class Panel(QWidget):
         self.viewer = viewer
         self.connections = Connections()
         self.destroyed.connect(self.connections.disconnect_all)
+        delete_when_undocked(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         content = QWidget()
         self.body = QVBoxLayout()

@@ -13,11 +13,16 @@ class Connections:
 
     def __init__(self) -> None:
         self._made: list[tuple[Any, Callable[..., Any]]] = []
+        self._last_acts: list[Callable[[], Any]] = []
 
     def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
         """Connect a callback, and remember it."""
         emitter.connect(callback)
         self._made.append((emitter, callback))
+
+    def at_the_end(self, act: Callable[[], Any]) -> None:
+        """Do this, too, when everything is cut; it must not need the widget."""
+        self._last_acts.append(act)
 
     def disconnect_from(self, *emitters: Any) -> None:
         """Cut what was connected to these emitters."""
@@ -30,3 +35,5 @@ class Connections:
         while self._made:
             emitter, callback = self._made.pop()
             emitter.disconnect(callback)
+        while self._last_acts:
+            self._last_acts.pop()()
