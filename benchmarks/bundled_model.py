@@ -2,6 +2,7 @@
 
     python benchmarks/bundled_model.py patches OUT --shots 300
     python benchmarks/bundled_model.py train OUT            (resumable)
+    python benchmarks/bundled_model.py ship OUT             (into the package, with its run record)
 
 Signal patches come from x-ray-only shots, as a user's would; background patches
 from shots with the x-ray beam off, so that no scattering passes for background.
@@ -26,8 +27,11 @@ from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.gate import gate_image
+from napari_bgremove.images.pairs import measure_hit_share
 from napari_bgremove.images.patches import PatchSet, extract_background_patches, extract_signal_patches, join_patch_sets
-from napari_bgremove.io.patch_sets import write_patch_set
+from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.patch_sets import read_patch_set, write_patch_set
+from napari_bgremove.learning.model_file import read_model, write_model
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.synthetic.detector import Detector
 from napari_bgremove.synthetic.hits import Hits
@@ -187,6 +191,44 @@ def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> dict[s
     return figures
 
 
+def ship(out: Path, run: str) -> dict[str, Any]:
+    """Put the best model of OUT/RUN into the package, and beside it the record of its run; return the record."""
+    folder = RunFolder(out / run)
+    told, _ = folder.read_events()
+    epochs = {event["epoch"]: event for event in told if event["event"] == "epoch"}
+    losses = [epochs[number]["validation"]["loss"] for number in sorted(epochs)]
+    about = json.loads((folder.path / "run.json").read_text())
+    loaded = read_model(folder.best)
+    provenance = dict(loaded.description.provenance)
+    if "hit_share" not in provenance:
+        provenance["hit_share"] = round(measure_hit_share(read_patch_set(out / "background.npz").patches), 5)
+    description = loaded.description.model_copy(update={"provenance": provenance})
+    write_model(BUNDLED_MODEL, loaded.network, description)
+    record = {
+        "model": BUNDLED_MODEL.name,
+        "made": "benchmarks/bundled_model.py: patches, train, ship; generated shots only",
+        "data": {role: _describe(about, role) for role in ("signal", "background")},
+        "epochs": len(losses),
+        "best_epoch": int(np.argmin(losses)) + 1,
+        "steps": len(losses) * told[0]["steps"],
+        "hours": round(sum(event["seconds"] for event in epochs.values()) / 3600, 2),
+        "device": told[0]["device"],
+        "recipe": about["recipe"],
+        "versions": about["versions"],
+        "validation_loss": [round(loss, 4) for loss in losses],
+    }
+    atomic_write(BUNDLED_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def _describe(about: dict[str, Any], role: str) -> dict[str, Any]:
+    seeds = about["patches"][role]["seed"]
+    return {
+        "patches": about["patches"][role]["patches"], "shots": about["shots"][role], "sha256": about["data"][role],
+        "seeds": [min(seeds), max(seeds)],
+    }  # fmt: skip
+
+
 def _print_epochs(event: dict[str, Any]) -> None:
     if event["event"] != "step":
         print(event, flush=True)
@@ -194,7 +236,7 @@ def _print_epochs(event: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["patches", "train"])
+    parser.add_argument("step", choices=["patches", "train", "ship"])
     parser.add_argument("out", type=Path)
     parser.add_argument("--shots", type=int, default=220)
     parser.add_argument("--first-seed", type=int, default=1_000_000)
@@ -208,6 +250,8 @@ def main() -> None:
     a = parser.parse_args()
     if a.step == "patches":
         figures = harvest(a.out, shots=a.shots, first_seed=a.first_seed, processes=a.processes)
+    elif a.step == "ship":
+        figures = ship(a.out, a.run)
     else:
         figures = train(a.out, a.run, epochs=a.epochs, preset=a.preset, start_from=a.start_from, threads=a.threads)
     if a.json:

@@ -11,10 +11,8 @@ checkpoint is the same file with the optimizer's moments added.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,15 +24,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import Tensor
 
 from napari_bgremove._files import atomic_write
+from napari_bgremove._model_header import (
+    KEY,
+    damaged,
+    open_model_file,
+    parse_description,
+    parse_header,
+    read_header,
+    text_digest,
+)
 from napari_bgremove.errors import ModelFileError
 from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, build_network
 
 __all__ = ["LoadedModel", "ModelDescription", "read_description", "read_model", "self_test", "write_model"]
 
-KEY = "napari_bgremove"
-FORMAT = 1
-_MAX_HEADER = 8 * 2**20
-_MAX_FILE = 2 * 2**30
 _SELFTEST_SIZE = 64
 # The tolerance bioimage.io uses for its own test tensors.
 _SELFTEST_TOLERANCE = 1e-3
@@ -132,15 +135,15 @@ def write_model(
         raise ModelFileError(msg)
     text = description.model_copy(update={"tensors_sha256": digest}).model_dump_json()
     # One entry: with two, their order in the file would be left to chance.
-    metadata = {KEY: f"{_text_digest(text)} {text}"}
+    metadata = {KEY: f"{text_digest(text)} {text}"}
     atomic_write(path, safetensors.torch.save(tensors, metadata=metadata))
     return digest
 
 
 def read_description(path: str | os.PathLike[str]) -> ModelDescription:
     """Read what a model file says about itself, without its tensors."""
-    header, _ = _read_header(Path(path))
-    return _describe(Path(path), header)
+    path = Path(path)
+    return _describe(path, read_header(path))
 
 
 def read_model(path: str | os.PathLike[str]) -> LoadedModel:
@@ -153,19 +156,19 @@ def read_model(path: str | os.PathLike[str]) -> LoadedModel:
         of another architecture, or not computing what it should.
     """
     path = Path(path)
-    header, content = _read_header(path)
+    header, content = _read_whole(path)
     description = _describe(path, header)
     with torch.device("meta"):  # shapes only: nothing is allocated for a file that lies
         _check_table(path, header, build_network(description.network, seed=0))
     try:
         tensors = safetensors.torch.load(content)
     except (safetensors.SafetensorError, ValueError, RuntimeError) as error:
-        raise _damaged(path, "its tensors cannot be read") from error
+        raise damaged(path.name, "its tensors cannot be read") from error
     digest = _digest(tensors)
     if digest != description.tensors_sha256:
-        raise _damaged(path, "its checksum does not match its content")
+        raise damaged(path.name, "its checksum does not match its content")
     if not all(bool(torch.isfinite(t).all()) for t in tensors.values()):
-        raise _damaged(path, "it holds weights that are not finite")
+        raise damaged(path.name, "it holds weights that are not finite")
     weights = {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
     network = build_network(description.network, seed=0)  # a seed leaves the global random state alone
     network.load_state_dict(weights)
@@ -218,56 +221,16 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _text_digest(text: str) -> str:
-    # The description decides how the weights are applied, so it has a checksum of its own.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _read_header(path: Path) -> tuple[dict[str, Any], bytes]:
+def _read_whole(path: Path) -> tuple[dict[str, Any], bytes]:
     """Read the file and its safetensors header; the tensors are not built yet."""
-    try:
-        size = path.stat().st_size
-        if size > _MAX_FILE:
-            msg = f"'{path.name}' must be smaller than 2 GiB to be a model of ours; found {size / 2**30:.1f} GiB."
-            raise ModelFileError(msg)
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"'{path}' cannot be read: {error.strerror or error}. Check the path."
-        raise ModelFileError(msg) from error
-    if len(content) < 8:
-        raise _damaged(path, f"it ends after {len(content)} bytes")
-    (length,) = struct.unpack("<Q", content[:8])
-    if length > _MAX_HEADER:
-        msg = f"'{path.name}' is not a model file: it does not start with a safetensors header."
-        raise ModelFileError(msg)
-    if len(content) < 8 + length:
-        raise _damaged(path, f"it ends after {len(content)} bytes, inside its header")
-    try:
-        header = json.loads(content[8 : 8 + length], parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its header is not readable") from error
-    if not isinstance(header, dict):
-        raise _damaged(path, "its header is not a table")
-    return header, content
+    with open_model_file(path) as file:
+        content = file.read()
+    return parse_header(path.name, content), content
 
 
 def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
-    metadata = header.get("__metadata__")
-    text = metadata.get(KEY) if isinstance(metadata, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(text, str):
-        msg = f"'{path.name}' is a safetensors file of another program: it has no '{KEY}' description."
-        raise ModelFileError(msg)
-    digest, _, text = text.partition(" ")
-    if digest != _text_digest(text):
-        raise _damaged(path, "the checksum of its description does not match")
+    raw = parse_description(path.name, header)
     try:
-        raw = json.loads(text, parse_constant=_refuse_constant)
-        if isinstance(raw, dict) and raw.get("format") != FORMAT:
-            msg = (
-                f"'{path.name}' has the model format {str(raw.get('format'))[:20]}, this version reads "
-                f"{FORMAT}. Update napari-bgremove."
-            )
-            raise ModelFileError(msg)
         return ModelDescription.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
@@ -275,10 +238,6 @@ def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
         reason = first["msg"].removeprefix("Value error, ")
         msg = f"'{path.name}' has an invalid description: '{where}': {reason}."
         raise ModelFileError(msg) from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise _damaged(path, "its description is not readable") from error
 
 
 def _check_table(path: Path, header: Mapping[str, Any], network: AdditiveNetwork) -> None:
@@ -305,15 +264,6 @@ def _moment_shape(name: str, parameters: Mapping[str, list[int]]) -> list[int] |
     if len(parts) != 3 or parts[0] != "optim" or parts[1] not in parameters:
         return None
     return [] if parts[2] == "step" else parameters[parts[1]] if parts[2] in ("exp_avg", "exp_avg_sq") else None
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not a JSON number"
-    raise ValueError(msg)
-
-
-def _damaged(path: Path, reason: str) -> ModelFileError:
-    return ModelFileError(f"'{path.name}' is damaged: {reason}. Take another copy of the file.")
 
 
 def _foreign(path: Path, reason: str) -> ModelFileError:

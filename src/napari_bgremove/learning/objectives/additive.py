@@ -67,7 +67,8 @@ class AdditiveObjective:
             bright = (batch["signal"] * valid).sum((1, 2, 3)) / usable
             flux = (error.sum((1, 2, 3)) / usable).abs() / (bright + FLOOR)
             terms["flux"] = flux.mean()
-            loss = loss + self.flux_weight * (flux if self.mean == "arithmetic" else (1 + flux / FLUX_FLOOR).log()).mean()
+            cost = flux if self.mean == "arithmetic" else (1 + flux / FLUX_FLOOR).log()
+            loss = loss + self.flux_weight * cost.mean()
         with torch.no_grad():
             terms["live_share"] = (background > 0).float().mean()
         return {"loss": loss, **terms}
