@@ -23,7 +23,7 @@ BANNED_IMPORTS: dict[str, tuple[str, ...]] = {
     "torch": ("learning/",),
     "safetensors": ("learning/",),
     "escnn": ("learning/escnn_bridge.py",),
-    "napari": ("viewer_layers/", "widgets/", "cli/"),
+    "napari": ("viewer_layers/", "widgets/", "cli/", "contributions/", "preferences.py"),
     "qtpy": ("widgets/",),
 }
 BANNED_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.jit.load", "tempfile.mktemp"}

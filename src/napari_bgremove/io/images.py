@@ -27,7 +27,15 @@ from napari_bgremove.io.formats.hdf5 import list_hdf5
 from napari_bgremove.io.formats.source import FrameReader, Source, explain_failures
 from napari_bgremove.io.readers import IMAGE_SUFFIXES, detect_kind, open_source
 
-__all__ = ["DatasetEntry", "ImageStack", "find_image_files", "list_datasets", "open_images", "read_image"]
+__all__ = [
+    "DatasetEntry",
+    "ImageStack",
+    "find_image_files",
+    "image_name",
+    "list_datasets",
+    "open_images",
+    "read_image",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -125,7 +133,7 @@ def open_images(path: PathLike, *, dataset: str | None = None) -> ImageStack:
     source = open_source(path, dataset=dataset)
     return ImageStack(
         data=_lazy(path, source),
-        name=path.name.removesuffix(".gz").removesuffix(".GZ").rsplit(".", 1)[0] or path.name,
+        name=image_name(path),
         path=path,
         dataset=source.dataset,
         is_stack=source.is_stack,
@@ -164,6 +172,12 @@ def read_image(path: PathLike, *, dataset: str | None = None, frame: int | None 
         )
         raise ReadError(msg)
     return stack.frame(frame or 0)
+
+
+def image_name(path: PathLike) -> str:
+    """Return what an image is called after its file: the name without folder, .gz and suffix."""
+    name = Path(path).name
+    return name.removesuffix(".gz").removesuffix(".GZ").rsplit(".", 1)[0] or name
 
 
 def list_datasets(path: PathLike) -> list[DatasetEntry]:

@@ -18,7 +18,7 @@ from napari_bgremove._validation import describe_shape
 from napari_bgremove.errors import ReadError
 from napari_bgremove.io.images import read_image
 
-__all__ = ["read_mask", "write_mask"]
+__all__ = ["read_mask", "read_mask_role", "write_mask"]
 
 PathLike = str | os.PathLike[str]
 _EDF_BLOCK = 512
@@ -51,7 +51,7 @@ def read_mask(
     """
     path = Path(path)
     values = read_image(path, dataset=dataset)
-    recorded = _read_role(path)
+    recorded = read_mask_role(path)
     if role is not None and recorded not in (None, role):
         msg = f"'{path.name}' marks {_MEANING[str(recorded)]}; a mask of {_MEANING[role]} is needed here."
         raise ReadError(msg)
@@ -123,8 +123,9 @@ def _record(role: str | None) -> str | None:
     return None if role is None else f"{_ROLE}={role}"
 
 
-def _read_role(path: Path) -> str | None:
-    """Return the role a mask file was written for; None where it does not say."""
+def read_mask_role(path: PathLike) -> str | None:
+    """Return the role a readable image file was written for as a mask; None where it does not say."""
+    path = Path(path)
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
         with h5py.File(path, "r", locking="best-effort") as file:

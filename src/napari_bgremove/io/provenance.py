@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["dump_provenance", "metadata_of", "parse_provenance"]
+__all__ = ["dump_provenance", "metadata_of", "parse_provenance", "to_plain"]
 
 #: Key of the record in an ImageDescription tag and in an HDF5 attribute.
 RECORD = "napari_bgremove"
@@ -18,7 +18,7 @@ RECORD = "napari_bgremove"
 
 def dump_provenance(record: Mapping[str, Any], *, indent: int | None = None) -> str:
     """Write a record as ASCII JSON; NaN and infinities become null, which is all JSON has."""
-    return json.dumps({RECORD: _plain(record)}, allow_nan=False, indent=indent)
+    return json.dumps({RECORD: to_plain(record)}, allow_nan=False, indent=indent)
 
 
 def parse_provenance(text: str) -> dict[str, Any] | None:
@@ -42,15 +42,16 @@ def metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Return a value as JSON has it: no arrays, no tuples, no NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return to_plain(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return to_plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, PurePath):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 import numpy as np
 import tifffile
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_bgremove._files import atomic_path
 from napari_bgremove._validation import describe_shape
@@ -54,6 +54,8 @@ class StackWriter:
         False writes a single image without a frame axis.
     expected_bytes : int, optional
         Size of all frames where it is known; decides on BigTIFF.
+    dtype : dtype
+        Of the pixels in the file. Results are float32; raw data keep their own.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class StackWriter:
         pixel_scale: PixelScale = None,
         is_stack: bool = True,
         expected_bytes: int | None = None,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         self.path = Path(path)
         self._scale = _check_scale(pixel_scale)
@@ -78,6 +81,7 @@ class StackWriter:
             record["pixel_size_m"] = self._scale
         self._description = dump_provenance(record)
         self._is_stack = is_stack
+        self._dtype = np.dtype(dtype).newbyteorder("=")
         self._big = expected_bytes is None or expected_bytes > _CLASSIC_TIFF_BYTES
         self._stack = contextlib.ExitStack()
         self._sink: _TiffSink | _Hdf5Sink | None = None
@@ -113,7 +117,7 @@ class StackWriter:
         if self._frames and not self._is_stack:
             msg = "'StackWriter' must hold one image when is_stack is False; found a second frame."
             raise ValueError(msg)
-        self._sink.append(np.ascontiguousarray(values, dtype=np.float32), is_stack=self._is_stack)
+        self._sink.append(np.ascontiguousarray(values, dtype=self._dtype), is_stack=self._is_stack)
         self._shape = values.shape
         self._frames += 1
 
@@ -138,7 +142,7 @@ class _TiffSink:
         self._description: str | None = description
         self._resolution = None if scale is None else (0.01 / scale[1], 0.01 / scale[0])
 
-    def append(self, frame: NDArray[np.float32], *, is_stack: bool) -> None:
+    def append(self, frame: NDArray[Any], *, is_stack: bool) -> None:
         self._writer.write(
             frame,
             photometric="minisblack",
@@ -168,7 +172,7 @@ class _Hdf5Sink:
         data.attrs.update({"NX_class": "NXdata", "signal": "data"})
         self._description = description
 
-    def append(self, frame: NDArray[np.float32], *, is_stack: bool) -> None:
+    def append(self, frame: NDArray[Any], *, is_stack: bool) -> None:
         if not is_stack:
             dataset = self._file.create_dataset(HDF5_DATASET, data=frame)
         elif HDF5_DATASET in self._file:

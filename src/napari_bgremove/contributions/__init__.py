@@ -1,0 +1,1 @@
+"""What napari calls by the manifest and is no panel: readers and writers of its menus, drops and dialogs."""
