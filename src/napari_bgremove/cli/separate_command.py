@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ import click
 from napari_bgremove.cli.options import DEVICE, JSON, OUT, PRECISION, THREADS, existing_files, gate_options, write_json
 from napari_bgremove.cli.progress import SeparationProgress, stop_on_interrupt
 from napari_bgremove.errors import ReadError
-
-# Only such names are opened to see whether they are results.
-_RESULT = re.compile(r"-(signal|background|uncertainty|residual)\.(tif|h5)$")
 
 
 @click.command("separate")
@@ -70,11 +66,12 @@ def command(images: tuple[str, ...], out: Path, file_format: str, json_file: Pat
 
 def _inputs(images: Sequence[str]) -> list[str]:
     """Return the files; what a folder or wildcard holds of earlier results is left out, and said."""
-    from napari_bgremove.io.results import is_result
+    from napari_bgremove.io.results import leave_out_results
 
     named = {str(Path(image)) for image in images}
     files = existing_files(images)
-    kept = [file for file in files if file in named or not (_RESULT.search(file) and is_result(file))]
+    inputs = set(leave_out_results(files)) | named
+    kept = [file for file in files if file in inputs]
     if len(kept) < len(files):
         click.echo(f"{len(files) - len(kept)} results of an earlier separation are left out.")
     if not kept:

@@ -79,6 +79,8 @@ def _image_layer(stacks: Sequence[ImageStack]) -> LayerData:
     record = _record(stacks, own)
     if len(stacks) == 1 and not stacks[0].is_stack:
         data = first
+    elif len(stacks) == 1:
+        record["array"] = data.name  # tells later whether the layer still shows this file and nothing else
     attributes = {
         "name": stacks[0].name if len(stacks) == 1 else f"{stacks[0].name} to {stacks[-1].name}",
         "contrast_limits": _contrast(first, saturation=own.get("saturation")),

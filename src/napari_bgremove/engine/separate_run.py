@@ -84,7 +84,7 @@ def run_separation(
                 if len(plan) == 1:
                     raise
                 failures.append(_naming(one.path, error))
-                emit("skipped", name=Path(one.path).name, reason=failures[-1])
+                emit("skipped", index=index, name=Path(one.path).name, reason=failures[-1])
                 continue
             if files is None:
                 emit("stopped", index=index)

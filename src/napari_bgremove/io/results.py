@@ -7,6 +7,7 @@ attribute in HDF5), because files get separated from their folders.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,20 @@ from napari_bgremove.io.readers import detect_kind
 from napari_bgremove.io.stack_writer import HDF5_DATASET, PixelScale, StackWriter
 from napari_bgremove.separation import Separation
 
-__all__ = ["StackWriter", "is_result", "read_provenance", "write_image", "write_ledger", "write_separation"]
+__all__ = [
+    "StackWriter",
+    "is_result",
+    "leave_out_results",
+    "read_provenance",
+    "write_image",
+    "write_ledger",
+    "write_separation",
+]
 
 PathLike = str | os.PathLike[str]
 _SUFFIXES = {"tiff": ".tif", "hdf5": ".h5"}
 _FIELDS = ("signal", "background", "uncertainty")
+_RESULT_NAME = re.compile(r"-(signal|background|uncertainty|residual)\.(tif|h5)$")
 
 
 def write_image(
@@ -97,6 +107,11 @@ def is_result(path: PathLike) -> bool:
         return "provenance" in (record := read_provenance(path)) or "field" in record
     except ReadError:
         return False
+
+
+def leave_out_results(files: Sequence[str]) -> list[str]:
+    """Return the files that no earlier separation wrote; only those named like results are opened to see."""
+    return [file for file in files if not (_RESULT_NAME.search(file) and is_result(file))]
 
 
 def _description_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Sample data for the viewer's menu: one generated experiment, two shots.
+"""Sample data for the viewer's menu, all generated.
 
 The truth of the full shot comes along, hidden, under the names that a
 separation gives its layers, so that a result can be held against it.
@@ -12,39 +12,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.normalization import measure_percentile_range
-from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_xray_only_shot
+from napari_bgremove.synthetic.hits import Hits
+from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_shot_pair, make_xray_only_shot
+from napari_bgremove.synthetic.scattering import Scattering
 
-__all__ = ["make_full_sample", "make_xray_only_sample"]
+__all__ = ["make_full_sample", "make_training_sample", "make_xray_only_sample"]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any], str]
 
 SAMPLE_SEED = 1
+TRAINING_SEEDS = (7, 8)
+# A steep pattern near one end leaves the rest of the detector for background patches.
+TRAINING = Scattering(family="saxs", level_kev=60.0, centre=(0.5, 0.15), exponent=3.2)
 
 
 def make_xray_only_sample() -> list[LayerData]:
     """Make the layer "X-ray-only shot"."""
     shot = make_xray_only_shot(SAMPLE_SEED)
-    return [_image_layer("X-ray-only shot", shot.measured, shot)]
+    return [_image_layer("X-ray-only shot", "measured", shot)]
 
 
 def make_full_sample() -> list[LayerData]:
     """Make the layer "Full shot" and, hidden, what it was made of."""
     shot = make_full_shot(SAMPLE_SEED)
     return [
-        _image_layer("Full shot - background (noise), truth", shot.background, shot, visible=False),
-        _image_layer("Full shot - signal, truth", shot.signal, shot, visible=False),
-        _image_layer("Full shot", shot.measured, shot),
+        _image_layer("Full shot - background (noise), truth", "background", shot, visible=False),
+        _image_layer("Full shot - signal, truth", "signal", shot, visible=False),
+        _image_layer("Full shot", "measured", shot),
     ]
 
 
-def _image_layer(name: str, values: NDArray[np.float32], shot: Shot, *, visible: bool = True) -> LayerData:
+def make_training_sample() -> list[LayerData]:
+    """Make two x-ray-only shots and the full shots that belong to them: enough to train on.
+
+    Two, because validation is on shots of its own.
+    """
+    layers = []
+    for number, seed in enumerate(TRAINING_SEEDS, start=1):
+        pair = make_shot_pair(seed, scattering=TRAINING, hits=Hits(rate=0.05))
+        for kind, shot in zip(("X-ray only", "Full"), pair, strict=True):
+            layers.append(_image_layer(f"{kind} {number}", "measured", shot))
+            layers[-1][1]["metadata"]["napari_bgremove"]["part"] = f"{kind} {number}"
+    return layers
+
+
+def _image_layer(name: str, part: str, shot: Shot, *, visible: bool = True) -> LayerData:
     # Bad pixels are blank; all layers of a shot share the contrast, so that they can be compared.
-    values = np.where(shot.valid_mask, values, np.float32(np.nan))
+    values = np.where(shot.valid_mask, getattr(shot, part), np.float32(np.nan))
     limits = measure_percentile_range(shot.measured[shot.valid_mask])
     attributes = {
         "name": name,
         "visible": visible,
         "contrast_limits": (float(limits.low), float(limits.high)),
-        "metadata": {"napari_bgremove": {"generator": shot.metadata}},
+        "metadata": {"napari_bgremove": {"generator": shot.metadata, "part": part}},
     }
     return values, attributes, "image"

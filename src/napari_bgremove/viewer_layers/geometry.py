@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-__all__ = ["current_frame", "frame_index", "frame_shape", "geometry_of"]
+__all__ = ["current_frame", "frame_index", "frame_shape", "geometry_of", "shifted", "view_of"]
 
 
 def geometry_of(layer: Layer, *, ndim: int | None = None) -> dict[str, Any]:
@@ -56,3 +57,40 @@ def frame_index(viewer: Viewer | ViewerModel, layer: Layer) -> tuple[int, ...]:
 def current_frame(viewer: Viewer | ViewerModel, layer: Image) -> NDArray[Any]:
     """Return the frame the sliders show, as recorded: one plane is read, never a stack."""
     return np.asarray(layer.data[frame_index(viewer, layer)])
+
+
+def view_of(layer: Image, *, least: int = 128) -> tuple[slice, slice]:
+    """Return the rows and columns of the shown frame that are on the screen, at least so many of each where there are.
+
+    Before the layer was drawn for the first time, that is the whole frame.
+    """
+    shape = frame_shape(layer)
+    corners = np.asarray(layer.corner_pixels)[:, -2:]
+    spans = []
+    for (start, last), size in zip(corners.T, shape, strict=True):
+        start, stop = max(int(start), 0), min(int(last) + 1, size)
+        if stop <= start or stop - start == 1:
+            start, stop = 0, size
+        missing = max(0, min(least, size) - (stop - start))
+        start = max(0, min(start - missing // 2, size - min(least, size)))
+        spans.append(slice(start, max(stop, min(start + least, size))))
+    return spans[0], spans[1]
+
+
+def shifted(geometry: dict[str, Any], corner: Sequence[float]) -> dict[str, Any]:
+    """Return the geometry of the part of an image that begins at a pixel.
+
+    Parameters
+    ----------
+    geometry : dict
+        From `geometry_of`.
+    corner : sequence of float
+        First pixel of the part, on the last axes.
+    """
+    from napari.utils.transforms import Affine
+
+    fields = ("scale", "rotate", "shear")
+    turn = Affine(**{name: geometry[name] for name in fields if name in geometry}, ndim=len(geometry["scale"]))
+    offset = np.zeros(len(geometry["scale"]))
+    offset[-len(corner) :] = corner
+    return {**geometry, "translate": tuple(np.asarray(geometry["translate"]) + turn.linear_matrix @ offset)}

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_bgremove.viewer_layers.geometry import geometry_of
+from napari_bgremove.viewer_layers.geometry import geometry_of, shifted
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -35,30 +34,32 @@ def find_layer(viewer: Viewer | ViewerModel, name: str, *, role: str) -> Layer |
 
 
 def put_image(
-    viewer: Viewer | ViewerModel, name: str, values: NDArray[Any], *, role: str, record: dict[str, Any] | None = None,
+    viewer: Viewer | ViewerModel, name: str, values: Any, *, role: str, record: dict[str, Any] | None = None,
     **options: Any,
 ) -> Image:  # fmt: skip
-    """Show an array in our layer of that name and role; made when it is not there.
+    """Show an array, numpy or dask, in our layer of that name and role; made when it is not there.
 
     A layer that is updated keeps its contrast, and the selection stays.
     """
     metadata = {"napari_bgremove": {**(record or {}), "role": role}}
     layer = find_layer(viewer, name, role=role)
+    # napari shares the memory of what it is given; a lazy array stays lazy.
+    values = np.array(values) if isinstance(values, np.ndarray) else values
     if layer is not None and layer.ndim == values.ndim:
-        layer.data = np.array(values)  # napari shares the memory of what it is given
+        layer.data = values
         layer.metadata = metadata
         return layer
     if layer is not None:
         viewer.layers.remove(layer)
     selection = set(viewer.layers.selection)
-    layer = viewer.add_image(np.array(values), name=name, metadata=metadata, **options)
+    layer = viewer.add_image(values, name=name, metadata=metadata, **options)
     viewer.layers.selection = selection or {layer}
     return layer
 
 
 def put_separation(
-    viewer: Viewer | ViewerModel, image: Image, parts: Mapping[str, NDArray[Any]], *, record: dict[str, Any],
-    ndim: int = 2,
+    viewer: Viewer | ViewerModel, image: Image, parts: Mapping[str, Any], *, record: dict[str, Any],
+    ndim: int = 2, suffix: str = "", corner: Sequence[int] = (),
 ) -> dict[str, Image]:  # fmt: skip
     """Show the parts of an image as layers called after it; ours of an earlier run are updated in place.
 
@@ -67,21 +68,27 @@ def put_separation(
     image : napari.layers.Image
         The measured layer: geometry and display are taken from it.
     parts : mapping of str to array
-        Keys of `PARTS`.
+        Keys of `PARTS`; numpy or dask.
     record : dict
         Provenance, plain JSON values.
     ndim : int
         2 for one frame, otherwise that of the layer.
+    suffix : str
+        Ends the names of the layers, so that the parts of a stack and of one
+        of its frames stand beside each other.
+    corner : sequence of int
+        First row and column of the part of the frame that was separated; ()
+        for all of it.
     """
-    layers = {}
+    layers, geometry = {}, geometry_of(image, ndim=ndim)
     for part, values in parts.items():
         shared = part in ("signal", "background")
-        options: dict[str, Any] = dict(geometry_of(image, ndim=ndim))
+        options: dict[str, Any] = shifted(geometry, corner) if corner else dict(geometry)
         if shared:
             options |= {"colormap": image.colormap, "contrast_limits": image.contrast_limits, "gamma": image.gamma}
         else:
             options |= {"colormap": "viridis", "visible": False}
-        name = f"{image.name} - {PARTS[part]}"
+        name = f"{image.name} - {PARTS[part]}{suffix}"
         layers[part] = put_image(viewer, name, values, role=part, record={**record, "of": image.name}, **options)
     link_display(viewer, [image, *(layers[part] for part in ("signal", "background") if part in layers)])
     return layers

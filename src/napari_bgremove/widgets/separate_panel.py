@@ -1,4 +1,4 @@
-"""Separate: signal and background of what is on the screen, beside it as layers."""
+"""Separate: signal and background of what is on the screen, of a stack, of a folder; beside it as layers."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Any
 
 import napari.layers
 import numpy as np
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QHBoxLayout, QLabel
 
+from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.engine.scripts import as_command, as_python_for_image
 from napari_bgremove.io.bundled import BUNDLED_MODEL
-from napari_bgremove.viewer_layers.geometry import current_frame, frame_index
+from napari_bgremove.preferences import read_preferences
+from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name
+from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, view_of
 from napari_bgremove.viewer_layers.results import put_separation
+from napari_bgremove.widgets.batch_form import NEXT_KEY, PREVIOUS_KEY, BatchForm
+from napari_bgremove.widgets.batch_work import BatchWork
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
-from napari_bgremove.widgets.parts.fields import OptionalNumber, make_section
+from napari_bgremove.widgets.parts.device_choice import DeviceChoice
+from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.parts.viewer_keys import bind_key
+from napari_bgremove.widgets.separate_forms import OptionsForm, describe_ledger
 from napari_bgremove.workspace import workspace_of
 
 __all__ = ["SeparatePanel"]
 
-AS_TRAINED = "as trained"
+BUTTON = "Separate this frame"
 
 
 class SeparatePanel(Panel):
-    """Take the shown frame apart with a trained network (Starke & Smid, "Application")."""
+    """Take images apart with a trained network (Starke & Smid, "Application")."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -43,44 +43,91 @@ class SeparatePanel(Panel):
         self.workspace = workspace_of(napari_viewer)
         self.model_text = QLabel()
         self.model_text.setWordWrap(True)
-        self.device = QComboBox()
-        self.device.addItem("auto")
+        self.device = DeviceChoice(read_preferences().device)
         self.options = OptionsForm()
         self.ledger = QLabel()
         self.ledger.setWordWrap(True)
-        self._asked: tuple[Any, tuple[int, ...]] | None = None
+        self.batch_form = BatchForm()
+        self.batch = BatchWork(napari_viewer, self.batch_form, self.make_job, self.message.show_error)
+        self._asked: tuple[Any, tuple[int, ...], tuple[int, ...]] | None = None
         self._lay_out()
         self._show_model()
         self.connections.connect(self.workspace.events.model_file, self._on_model_chosen)
-
-    @reports_errors
-    def separate(self) -> None:
-        """Separate the frame that is shown."""
-        image = self.image_choice.layer
-        if image is None:
-            self.message.show_text("There is no image: open one first.")
-            return
-        self._asked = image, frame_index(self.viewer, image)
-        self.button.setEnabled(False)
-        self.button.setText("Separating...")
-        self.engine.ask(
-            "separate", self._on_separated, arrays={"image": np.asarray(current_frame(self.viewer, image))},
-            model=str(self.model_file), device=self.device.currentText(), **self.options.values,
-        )  # fmt: skip
-
-    @reports_errors
-    def choose_model(self, path: str | Path) -> None:
-        """Take another model file."""
-        self.workspace.model_file = str(path)
+        self.batch_form.stack_requested.connect(self.separate_stack)
+        self.batch_form.folder_requested.connect(self.separate_folder)
+        self.batch_form.export_requested.connect(self.export_table)
+        for key, method in ((NEXT_KEY, self.show_next), (PREVIOUS_KEY, self.show_previous)):
+            self.destroyed.connect(bind_key(napari_viewer, key, method))
 
     @property
     def model_file(self) -> Path:
         """The model that separates."""
         return Path(self.workspace.model_file)
 
-    def _on_model_chosen(self, path: str) -> None:
-        self._show_model()
-        self.engine.ask("model", self._on_model_read, model=path)
+    @reports_errors
+    def separate(self) -> None:
+        """Separate the frame that is shown."""
+        if (image := self._image()) is not None:
+            self._ask(image, np.asarray(current_frame(self.viewer, image)))
+
+    @reports_errors
+    def preview(self) -> None:
+        """Separate only what of the frame is on the screen: a look, not a result."""
+        if (image := self._image()) is not None:
+            rows, columns = view_of(image)
+            self._ask(image, np.asarray(current_frame(self.viewer, image)[rows, columns]), (rows.start, columns.start))
+
+    @reports_errors
+    def separate_stack(self) -> None:
+        """Separate every frame of the chosen image, in a process of its own."""
+        if (image := self._image()) is not None:
+            self.batch.start_stack(image)
+
+    @reports_errors
+    def separate_folder(self, folder: str | Path) -> None:
+        """Separate every image of a folder, in a process of its own."""
+        self.batch.start_folder(Path(folder))
+
+    @reports_errors
+    def export_table(self, path: str | Path) -> None:
+        """Write the table of frames with what was accepted and rejected."""
+        self.batch.export(path)
+        self.message.show_text(f"The table is in {path}.")
+
+    @reports_errors
+    def choose_model(self, path: str | Path) -> None:
+        """Take another model file."""
+        self.workspace.model_file = str(path)
+
+    def make_job(self, inputs: list[str], out: str) -> SeparateJob:
+        """Return what the panel says as a job for files."""
+        model = None if self.model_file == Path(BUNDLED_MODEL) else str(self.model_file)
+        return SeparateJob(
+            inputs=inputs, out=out, model=model, device=self.device.currentText(),
+            kev_per_unit=self.options.kev_per_unit.value, residual=self.options.residual.isChecked(),
+            **self.options.values,
+        )  # fmt: skip
+
+    @reports_errors
+    def copy_as_python(self) -> None:
+        """Put a script that separates the shown frame on the clipboard."""
+        if (image := self._image()) is not None:
+            load = code_for_frame(image, frame_index(self.viewer, image))
+            self._copy(as_python_for_image(load, self.make_job([], "")), "script")
+
+    @reports_errors
+    def copy_as_command(self) -> None:
+        """Put the command that separates the file of the image on the clipboard."""
+        if (image := self._image()) is not None:
+            self._copy(as_command(self.make_job([file_to_name(image)], "separated")), "command")
+
+    def show_next(self) -> None:
+        """Show the next frame of the table."""
+        self.batch_form.table.step(1)
+
+    def show_previous(self) -> None:
+        """Show the frame before."""
+        self.batch_form.table.step(-1)
 
     def ask_devices(self) -> None:
         """Ask the engine what it can compute on."""
@@ -89,18 +136,37 @@ class SeparatePanel(Panel):
     def showEvent(self, event: Any) -> None:
         """The first time it is seen, ask for the truth about the devices."""
         super().showEvent(event)
-        if self.device.count() == 1:
+        if not self.device.is_known:
             self.ask_devices()
+
+    def _image(self) -> Any | None:
+        image = self.image_choice.layer
+        if image is None:
+            self.message.show_text("There is no image: open one first.")
+        return image
+
+    def _ask(self, image: Any, values: Any, corner: tuple[int, ...] = ()) -> None:
+        self._asked = image, frame_index(self.viewer, image), corner
+        self.button.setEnabled(False)
+        self.button.setText("Separating...")
+        self.engine.ask(
+            "separate", self._on_separated, arrays={"image": values}, model=str(self.model_file),
+            device=self.device.currentText(), **self.options.values,
+        )  # fmt: skip
+
+    def _copy(self, text: str, what: str) -> None:
+        QApplication.clipboard().setText(text)
+        self.message.show_text(f"The {what} is on the clipboard.")
+
+    def _on_model_chosen(self, path: str) -> None:
+        self._show_model()
+        self.engine.ask("model", self._on_model_read, model=path)
 
     def _on_devices(self, reply: Letter) -> None:
         if reply.kind == "failed":
             self.message.show_text(reply.values["message"])
             return
-        for name, text in reply.values["devices"].items():
-            if self.device.findText(name) < 0:
-                self.device.addItem(name)
-                self.device.setItemData(self.device.count() - 1, text, 3)  # tool tip
-        self.device.setToolTip("\n".join(f"{n}: {t}" for n, t in reply.values["devices"].items()))
+        self.device.show_devices(reply.values["devices"])
 
     def _on_model_read(self, reply: Letter) -> None:
         if reply.kind == "failed":
@@ -113,11 +179,11 @@ class SeparatePanel(Panel):
 
     def _on_separated(self, reply: Letter) -> None:
         self.button.setEnabled(True)
-        self.button.setText("Separate this frame")
+        self.button.setText(BUTTON)
         if reply.kind == "failed":
             self.message.show_text(reply.values["message"])
             return
-        image, index = self._asked or (None, ())
+        image, index, corner = self._asked or (None, (), ())
         if image is None or image not in self.viewer.layers:
             self.message.show_text("The image is gone; its result was dropped.")
             return
@@ -128,16 +194,9 @@ class SeparatePanel(Panel):
             "method": "saxs_unet", "model": reply.values["file"], "tensors_sha256": reply.values["sha256"],
             "frame": list(index), "options": self.options.values, "ledger": reply.values["ledger"],
         }  # fmt: skip
-        put_separation(self.viewer, image, parts, record=record)
-        self._show_ledger(reply.values["ledger"], reply.values["seconds"])
-
-    def _show_ledger(self, ledger: dict[str, float], seconds: float) -> None:
-        kev = self.options.kev_per_unit.value or 1.0
-        unit = "keV" if self.options.kev_per_unit.value else "in the unit of the image"
-        lines = [f"{name}: {ledger[name] * kev:,.6g}" for name in ("measured", "signal", "background", "residual")]
-        self.ledger.setText(
-            "\n".join([*lines, f"({unit}; measured = signal + background + residual; {seconds:.1f} s)"])
-        )
+        put_separation(self.viewer, image, parts, record=record, corner=corner, suffix=", view" if corner else "")
+        kev = self.options.kev_per_unit.value or image.metadata.get("napari_bgremove", {}).get("kev_per_unit")
+        self.ledger.setText(describe_ledger(reply.values["ledger"], reply.values["seconds"], kev))
 
     def _show_model(self, details: str = "") -> None:
         name = "the bundled model" if self.model_file == Path(BUNDLED_MODEL) else self.model_file.name
@@ -154,41 +213,16 @@ class SeparatePanel(Panel):
         form.addRow("Image", self.image_choice)
         row = QHBoxLayout()
         row.addWidget(self.model_text, 1)
-        choose = QPushButton("Choose...")
-        choose.clicked.connect(self._ask_for_model)
-        row.addWidget(choose)
+        row.addWidget(make_button("Choose...", self._ask_for_model))
         form.addRow("Model", row)
         form.addRow("Device", self.device)
         self.body.addLayout(form)
         self.body.addWidget(make_section("Options", self.options))
         self.body.addWidget(self.ledger)
-        self.button = self.add_button("Separate this frame", self.separate, tip="Adds or updates the result layers.")
-
-
-class OptionsForm(QWidget):
-    """How the network is applied."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.normalization, self.merge = QComboBox(), QComboBox()
-        self.normalization.addItems([AS_TRAINED, "conserving", "literal"])
-        self.merge.addItems([AS_TRAINED, "weighted", "median", "mean"])
-        self.merge.setToolTip("How the predictions of the four grids become one.")
-        self.padded = QCheckBox("Four predictions everywhere")
-        self.padded.setToolTip("Off: the four grids as published, which leave the rim with fewer.")
-        self.padded.setChecked(True)
-        self.residual = QCheckBox("Also the residual")
-        self.kev_per_unit = OptionalNumber("keV per unit", 1.0, decimals=4, tip="The ledger is then in keV.")
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Normalisation", self.normalization)
-        form.addRow("Merge", self.merge)
-        for row in (self.padded, self.residual):
-            form.addRow(row)
-        form.addRow(self.kev_per_unit)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What differs from how the model was trained."""
-        chosen = {"normalization": self.normalization.currentText(), "merge": self.merge.currentText()}
-        return {name: text for name, text in chosen.items() if text != AS_TRAINED} | {"padded": self.padded.isChecked()}
+        copies = QHBoxLayout()
+        copies.addWidget(make_button("Copy as Python", self.copy_as_python, tip="Of the frame that is shown."))
+        copies.addWidget(make_button("Copy as command", self.copy_as_command, tip="Of the whole file."))
+        self.body.addLayout(copies)
+        self.body.addWidget(make_section("Stack or folder", self.batch_form))
+        self.button = self.add_button(BUTTON, self.separate, tip="Adds or updates the result layers.")
+        self.add_button("Preview the view", self.preview, tip="Only what is on the screen: faster on a large image.")
