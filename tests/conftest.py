@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real data are, and one thread for repeatable numbers."""
+"""Shared fixtures: where the real data are, one thread for repeatable numbers, nobody's own preferences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes settings
 
 _DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

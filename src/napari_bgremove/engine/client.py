@@ -17,9 +17,16 @@ __all__ = ["EngineClient"]
 
 
 class EngineClient:
-    """Asks an engine that is started when it is needed, and again when it is gone."""
+    """Asks an engine that is started when it is needed, and again when it is gone.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    threads : int, optional
+        CPU threads of the engine; by default one less than there are cores.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._threads = threads
         self._folder = Path(tempfile.mkdtemp(prefix="napari-bgremove-"))
         self._mailbox = Mailbox(self._folder)
         self._mailbox.own()
@@ -69,4 +76,4 @@ class EngineClient:
 
     def _ensure_engine(self) -> None:
         if self._process is None or self._process.poll() is not None:
-            self._process = start_server(self._folder)
+            self._process = start_server(self._folder, threads=self._threads)

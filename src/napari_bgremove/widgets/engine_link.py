@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_bgremove.engine.client import EngineClient
 from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.preferences import read_preferences
 
 __all__ = ["EngineLink", "engine_of"]
 
@@ -48,7 +49,7 @@ class EngineLink(QObject):
         Never, when a newer question took its place or the panel is gone.
         """
         if self._client is None:
-            self._client = EngineClient()
+            self._client = EngineClient(threads=read_preferences().engine_threads)
             atexit.register(self._client.close)
         number = self._client.ask(kind, arrays=arrays, **values)
         self._waiting[number] = kind, answered

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.io.autosave import Autosave, SavedMask, find_left_behind
+from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
@@ -42,9 +43,11 @@ class MaskKeeper(QObject):
         self.destroyed.connect(self._connections.disconnect_all)
 
     def save_all(self) -> None:
-        """Save every mask that changed; the disk is written to in a thread."""
+        """Save every mask that changed, unless a person prefers not; the disk is written to in a thread."""
         from napari.qt.threading import create_worker
 
+        if not read_preferences().autosave_masks:
+            return
         for layer in self._layers:
             if _is_mask(layer) and self._strokes.get(str(layer.unique_id), 1):
                 self._strokes[str(layer.unique_id)] = 0

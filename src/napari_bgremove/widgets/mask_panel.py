@@ -136,7 +136,7 @@ class MaskPanel(Panel):
     def save(self, path: str | Path) -> None:
         """Write the mask, read it back, and only then say so."""
         mask = self._current()
-        written = write_mask(path, mask)
+        written = write_mask(path, mask, role="signal")
         if not np.array_equal(read_mask(written), mask):
             msg = f"'{written.name}' does not read back as it was written. Save it under another name or format."
             raise OSError(msg)

@@ -15,10 +15,12 @@ from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.preferences import read_preferences
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.viewer_layers.results import put_image
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
+from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 from napari_bgremove.widgets.recipe_form import RecipeForm
@@ -43,8 +45,7 @@ class ModelPanel(Panel):
         self.patches = QLineEdit(self.workspace.patch_folder)
         self.patches.setPlaceholderText("folder with signal.npz and background.npz")
         self.form = RecipeForm(SaxsUnetRecipe, START, first=FIRST, leave_out=ELSEWHERE)
-        self.device = QComboBox()
-        self.device.addItem("auto")
+        self.device = DeviceChoice(read_preferences().device)
         self.precision = QComboBox()
         self.precision.addItems(["float32", "bfloat16"])
         self.status = QLabel("No training yet.")
@@ -85,9 +86,10 @@ class ModelPanel(Panel):
             if not Path(file).is_file():
                 msg = f"'{file}' is not there: extract patches and save them, or choose their folder."
                 raise ValueError(msg)
-        run = RunFolder(Path(folder or source / time.strftime("run-%Y%m%d-%H%M%S")))
+        place = read_preferences().results_folder or source
+        run = RunFolder(Path(folder or place / time.strftime("run-%Y%m%d-%H%M%S")))
         run.create(job.model_dump_json(indent=1))
-        self.attach(run.path, process=start_detached(run))
+        self.attach(run.path, process=_start(run))
 
     @reports_errors
     def attach(self, path: str | Path, *, process: int | None = None) -> None:
@@ -109,7 +111,7 @@ class ModelPanel(Panel):
     def resume(self) -> None:
         """Go on with the shown run from its newest model."""
         if self._run is not None:
-            process = start_detached(self._run)
+            process = _start(self._run)
             self.status.setText(f"{self._run.path.name}: resuming...")
             self.follower.follow(self._run, from_start=False, process=process)
             self._enable()
@@ -232,12 +234,8 @@ class ModelPanel(Panel):
         put_image(self.viewer, PREVIEW, picture, role="pinned", colormap="magma", contrast_limits=(0, 1))
 
     def _on_devices(self, reply: Letter) -> None:
-        if reply.kind == "failed":
-            return
-        for name in reply.values["devices"]:
-            if self.device.findText(name) < 0:
-                self.device.addItem(name)
-        self.device.setToolTip("\n".join(f"{n}: {t}" for n, t in reply.values["devices"].items()))
+        if reply.kind != "failed":
+            self.device.show_devices(reply.values["devices"])
 
     def _enable(self) -> None:
         busy = self.follower.is_following
@@ -250,7 +248,8 @@ class ModelPanel(Panel):
         if what == "model":
             path, _ = QFileDialog.getOpenFileName(self, "Choose a model", filter="Models (*.safetensors)")
         else:
-            path = QFileDialog.getExistingDirectory(self, f"Choose the folder of the {what}")
+            start = str(read_preferences().results_folder or "")
+            path = QFileDialog.getExistingDirectory(self, f"Choose the folder of the {what}", start)
         if path and what == "model":
             self.use_model(path)
         elif path and what == "run":
@@ -261,7 +260,7 @@ class ModelPanel(Panel):
     def showEvent(self, event: Any) -> None:
         """The first time it is seen, ask for the truth about the devices."""
         super().showEvent(event)
-        if self.device.count() == 1:
+        if not self.device.is_known:
             self.engine.ask("devices", self._on_devices)
 
     def _lay_out(self) -> None:
@@ -283,6 +282,11 @@ class ModelPanel(Panel):
         self.start_button = self.add_button("Start", self.start)
         self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
         self.resume_button = self.add_button("Resume", self.resume, tip="Go on from the newest model.")
+
+
+def _start(run: RunFolder) -> int:
+    """Start a run beside a window, which needs a core of its own."""
+    return start_detached(run, threads=read_preferences().engine_threads)
 
 
 def _row(*widgets: Any) -> QHBoxLayout:
