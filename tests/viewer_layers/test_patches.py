@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -36,6 +38,16 @@ def test_rejected_patches_are_drawn_in_red_in_the_same_layer(patches: PatchSet) 
     colours = {tuple(np.round(c, 2)) for c in first.edge_color}
     assert len(colours) == 2
     assert_array_equal(np.flatnonzero(np.any(first.edge_color != first.edge_color[0], axis=1)), [2])
+
+
+def test_as_many_patches_from_other_places_are_drawn_where_they_were_cut(patches: PatchSet) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((200, 240)), name="shot")
+    show_patches(viewer, image, patches, np.ones(6, bool))
+    moved = dataclasses.replace(patches, positions=patches.positions + 5)
+    shapes = show_patches(viewer, image, moved, np.ones(6, bool))
+    assert_allclose(shapes.data, patch_corners(moved))
+    assert len(viewer.layers) == 2
 
 
 def test_a_click_finds_the_patch_under_it(patches: PatchSet) -> None:

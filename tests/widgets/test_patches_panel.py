@@ -111,3 +111,67 @@ def test_nothing_ticked_is_said(viewer: Any, panel: PatchesPanel, click: Callabl
     panel.sources["signal"].tick(viewer.layers["xray"], on=False)
     click(panel, "Extract")
     assert "Tick at least one x-ray-only image and one full shot" in panel.message.text
+
+
+def click_at_a_patch(viewer: Any, drawing: Any, centre: Any) -> None:
+    class Event:
+        position = tuple(drawing.data_to_world(centre))
+
+    for callback in drawing.mouse_drag_callbacks:
+        callback(drawing, Event())
+
+
+def test_a_mask_that_does_not_fit_is_said_and_the_button_stays(
+    viewer: Any, panel: PatchesPanel, click: Callable[..., None]
+) -> None:
+    panel.mask_choice.layer = viewer.add_labels(np.zeros((5, 7), np.uint8), name="small")
+    click(panel, "Extract")
+    assert "must have the shape of" in panel.message.text
+    assert panel.extract_button.isEnabled()
+    assert panel.extract_button.text() == "Extract"
+
+
+def test_an_image_that_is_renamed_keeps_its_patches_and_its_name_given_to_another_does_not(
+    viewer: Any, extracted: PatchesPanel
+) -> None:
+    centre = extracted.patch_sets["background"].positions[0]
+    drawing = viewer.layers["full - background patches"]
+    viewer.layers["full"].name = "renamed"
+    other = viewer.add_image(np.zeros(SHAPE, np.float32), name="full")
+    click_at_a_patch(viewer, drawing, centre)
+    assert "1 rejected" in extracted.summary.text()
+    assert "renamed - background patches" in viewer.layers
+    extracted.pair_form.slider.setValue(5)
+    assert not np.asarray(other.data).any()
+
+
+def test_patches_of_an_image_whose_data_were_replaced_meanwhile_are_not_drawn(
+    qtbot: Any, viewer: Any, panel: PatchesPanel, click: Callable[..., None]
+) -> None:
+    click(panel, "Extract")
+    viewer.layers["full"].data = np.zeros((40, 50), np.float32)
+    qtbot.waitUntil(panel.extract_button.isEnabled, timeout=20_000)
+    assert "full - background patches" not in viewer.layers
+    assert "xray - signal patches" in viewer.layers
+
+
+def test_drawings_of_an_earlier_extraction_go(
+    qtbot: Any, viewer: Any, extracted: PatchesPanel, click: Callable[..., None]
+) -> None:
+    viewer.add_image(np.asarray(viewer.layers["full"].data), name="another shot")
+    extracted.sources["background"].tick(viewer.layers["full"], on=False)
+    extracted.sources["background"].tick(viewer.layers["another shot"])
+    click(extracted, "Extract")
+    qtbot.waitUntil(lambda: "another shot - background patches" in viewer.layers, timeout=20_000)
+    assert "full - background patches" not in viewer.layers
+
+
+def test_a_click_after_the_panel_was_closed_is_nobodys(
+    viewer: Any, extracted: PatchesPanel, flush: Callable[[], None]
+) -> None:
+    centre = extracted.patch_sets["background"].positions[0]
+    drawing = viewer.layers["full - background patches"]
+    viewer.window.remove_dock_widget(extracted)
+    flush()
+    click_at_a_patch(viewer, drawing, centre)
+    assert not drawing.mouse_drag_callbacks

@@ -46,14 +46,15 @@ def show_patches(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, 
     name = f"{image.name} - {patches.role} patches"
     colours = [ROLE_COLOURS[patches.role] if kept else REJECTED for kept in keep]
     layer = find_layer(viewer, name, role=f"{patches.role}_patches")
+    corners = patch_corners(patches)
     if layer is not None:
-        if len(layer.data) == len(patches):
+        if len(layer.data) == len(patches) and np.allclose(layer.data, corners):
             layer.edge_color = colours
             return layer
         viewer.layers.remove(layer)
     selection = set(viewer.layers.selection)
     layer = viewer.add_shapes(
-        list(patch_corners(patches)), shape_type="polygon", name=name, edge_color=colours, face_color="transparent",
+        list(corners), shape_type="polygon", name=name, edge_color=colours, face_color="transparent",
         edge_width=3, metadata={"napari_bgremove": {"role": f"{patches.role}_patches"}}, **geometry_of(image, ndim=2),
     )  # fmt: skip
     layer.editable = False

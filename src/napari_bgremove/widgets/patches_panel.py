@@ -13,12 +13,13 @@ from napari_bgremove.images.patches import PatchSet, join_patch_sets
 from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
-from napari_bgremove.viewer_layers.patches import patch_at, show_gallery, show_pair, show_patches
+from napari_bgremove.viewer_layers.patches import show_gallery, show_pair
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_section
 from napari_bgremove.widgets.parts.latest_call import LatestCall
 from napari_bgremove.widgets.parts.layer_checks import LayerChecks
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.patch_drawings import Key, PatchDrawings
 from napari_bgremove.widgets.patches_forms import NumbersForm, PairForm
 from napari_bgremove.widgets.patches_work import Extraction, SourceImage, extract, make_pair
 from napari_bgremove.workspace import workspace_of
@@ -40,9 +41,11 @@ class PatchesPanel(Panel):
         self.pair_form = PairForm()
         self.summary = QLabel("No patches yet.")
         self.summary.setWordWrap(True)
-        self._sets: dict[tuple[str, str], PatchSet] = {}
-        self._keep: dict[tuple[str, str], np.ndarray[Any, np.dtype[np.bool_]]] = {}
+        self._sets: dict[Key, PatchSet] = {}
+        self._keep: dict[Key, np.ndarray[Any, np.dtype[np.bool_]]] = {}
         self._leaks: dict[str, float] = {}
+        self._drawings = PatchDrawings(napari_viewer, self.reject)
+        self.connections.at_the_end(self._drawings.let_go)
         self._number = 0
         self._lay_out()
         self._work = LatestCall(extract, delay_ms=0, parent=self)
@@ -68,19 +71,18 @@ class PatchesPanel(Panel):
             self.message.show_text("Tick at least one x-ray-only image and one full shot.")
             return
         mask = self.mask_choice.layer
+        xray_only = [SourceImage(layer.name, current_frame(self.viewer, layer)) for layer in signal]
+        full = [
+            SourceImage(
+                layer.name, current_frame(self.viewer, layer),
+                None if mask is None else mask_of(mask, frame_shape(layer)),
+            )
+            for layer in background
+        ]  # fmt: skip
+        self._drawings.remember([*signal, *background])
         self.extract_button.setEnabled(False)
         self.extract_button.setText("Extracting...")
-        self._work(
-            [SourceImage(layer.name, current_frame(self.viewer, layer)) for layer in signal],
-            [
-                SourceImage(
-                    layer.name, current_frame(self.viewer, layer),
-                    None if mask is None else mask_of(mask, frame_shape(layer)),
-                )
-                for layer in background
-            ],
-            self.form.numbers,
-        )  # fmt: skip
+        self._work(xray_only, full, self.form.numbers)
 
     @reports_errors
     def save(self, folder: str | Path) -> None:
@@ -114,10 +116,10 @@ class PatchesPanel(Panel):
         if sets and image is not None:
             show_gallery(self.viewer, image, list(sets.values()))
 
-    def reject(self, key: tuple[str, str], number: int) -> None:
+    def reject(self, key: Key, number: int) -> None:
         """Reject a patch, or take it back."""
         self._keep[key][number] ^= True
-        self._draw(key)
+        self._drawings.draw(key, self._sets[key], self._keep[key])
         self._summarise()
 
     def _on_extracted(self, extraction: Extraction) -> None:
@@ -126,8 +128,9 @@ class PatchesPanel(Panel):
         self._sets |= {("background", name): patches for name, patches in extraction.background.items()}
         self._keep = {key: np.ones(len(patches), bool) for key, patches in self._sets.items()}
         self._leaks = extraction.leaks
-        for key in self._sets:
-            self._draw(key)
+        self._drawings.keep_only(self._sets)
+        for key, patches in self._sets.items():
+            self._drawings.draw(key, patches, self._keep[key])
         self._summarise()
         self.preview_pair()
 
@@ -138,19 +141,6 @@ class PatchesPanel(Panel):
     def _enable_extraction(self) -> None:
         self.extract_button.setEnabled(True)
         self.extract_button.setText("Extract")
-
-    def _draw(self, key: tuple[str, str]) -> None:
-        name = key[1]
-        if name not in self.viewer.layers:
-            return
-        layer = show_patches(self.viewer, self.viewer.layers[name], self._sets[key], self._keep[key])
-
-        def reject_clicked(shapes: Any, event: Any) -> None:
-            number = patch_at(shapes, event.position)
-            if number is not None:
-                self.reject(key, number)
-
-        layer.mouse_drag_callbacks[:] = [reject_clicked]
 
     def _summarise(self) -> None:
         counts = [f"{len(patches)} {role} patches" for role, patches in self.patch_sets.items()]
@@ -163,7 +153,7 @@ class PatchesPanel(Panel):
         self.summary.setText("; ".join([", ".join(counts), f"{rejected} rejected", *remarks, *leaks]) + ".")
 
     def _first_image(self) -> Any | None:
-        return next((self.viewer.layers[name] for _, name in self._sets if name in self.viewer.layers), None)
+        return next((image for _, name in self._sets if (image := self._drawings.image(name)) is not None), None)
 
     def _ask_and_save(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder for the patch sets")
