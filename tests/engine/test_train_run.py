@@ -122,6 +122,34 @@ def test_a_detached_run_stops_when_asked(tmp_path: Path, train_job: TrainJob) ->
     _wait_until_free(folder)
 
 
+def test_a_paused_run_waits_and_goes_on_as_if_nothing_had_been(tmp_path: Path, train_job: TrainJob) -> None:
+    whole = _new_run(tmp_path / "whole", train_job)
+    run_training(whole, train_job)
+    folder = _new_run(tmp_path / "paused", train_job)
+    folder.ask_to_pause()
+    start_detached(folder, threads=1, lower_priority=False)
+    assert _wait_for(folder, "paused")
+    time.sleep(1)
+    assert folder.read_events()[0][-1]["event"] == "paused", "nothing happens meanwhile"
+    read_model(folder.model)
+    folder.ask_to_pause(on=False)
+    assert _wait_for(folder, "continued")
+    assert _wait_for(folder, "finished")
+    _wait_until_free(folder)
+    assert read_model(folder.model).sha256 == read_model(whole.model).sha256
+
+
+def test_a_paused_run_can_be_stopped(tmp_path: Path, train_job: TrainJob) -> None:
+    folder = _new_run(tmp_path / "run", train_job)
+    folder.ask_to_pause()
+    start_detached(folder, threads=1, lower_priority=False)
+    assert _wait_for(folder, "paused")
+    folder.ask_to_stop()
+    assert _wait_for(folder, "stopped")
+    _wait_until_free(folder)
+    assert run_training(folder, train_job) == "finished", "a pause ends with the run that was asked for it"
+
+
 def test_a_failure_in_the_detached_process_is_an_event(tmp_path: Path, train_job: TrainJob) -> None:
     job = train_job.model_copy(update={"signal": train_job.background})
     folder = _new_run(tmp_path / "run", job)

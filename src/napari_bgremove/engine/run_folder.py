@@ -9,6 +9,7 @@ model.safetensors  newest state, resumable
 best.safetensors   smallest validation loss
 epochs/NNN.safetensors   weights only: the last ten, and every tenth
 stop               its presence asks the run to stop
+pause              its presence asks a training to wait
 pid                process and its start time, while it runs
 """
 
@@ -119,6 +120,18 @@ class RunFolder:
         """
         (self.path / "stop").unlink(missing_ok=True)
 
+    def ask_to_pause(self, *, on: bool = True) -> None:
+        """Ask a training to wait after its step, or to go on."""
+        if on:
+            atomic_write(self.path / "pause", "")
+        else:
+            (self.path / "pause").unlink(missing_ok=True)
+
+    @property
+    def pause_asked(self) -> bool:
+        """True while a training is asked to wait."""
+        return (self.path / "pause").exists()
+
     @property
     def stop_asked(self) -> bool:
         """True when somebody asked the run to stop."""
@@ -140,8 +153,9 @@ class RunFolder:
         atomic_write(self.path / "pid", json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
 
     def release(self) -> None:
-        """Take the mark away, and the wish to stop that was fulfilled."""
+        """Take the mark away, and the wishes to stop or wait that were fulfilled."""
         self.withdraw_stop()
+        self.ask_to_pause(on=False)
         (self.path / "pid").unlink(missing_ok=True)
 
     def owner(self) -> int | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["change_run", "check_training", "create_run", "run_training"]
 
 # A step-exact checkpoint at least this often, so that a kill loses little.
+PAUSE_SECONDS = 0.2  # between two looks whether a pause is over
 CHECKPOINT_SECONDS = 30.0
 KEPT_EPOCHS = 10
 NETWORK_STRIDE = 8  # three poolings by two
@@ -260,9 +261,22 @@ class _Run:
             self.listener({"event": event, **values})
 
     def _agree_to_stop(self, should_stop: Callable[[], bool]) -> bool:
-        # All processes must leave the loop at the same step.
-        wish = float(should_stop() or self.folder.stop_asked)
-        return self.ranks.sum_values({"stop": wish})["stop"] > 0
+        """Wait while a pause is asked for; return whether to stop."""
+        paused = False
+        while True:
+            # All processes must wait and leave the loop at the same step.
+            wish = {"stop": should_stop() or self.folder.stop_asked, "pause": self.folder.pause_asked}
+            agreed = self.ranks.sum_values({name: float(value) for name, value in wish.items()})
+            if agreed["stop"] or not agreed["pause"]:
+                break
+            if not paused:
+                paused = True
+                self._checkpoint()
+                self.emit("paused", epoch=self.training.epoch, step=self.training.step)
+            time.sleep(PAUSE_SECONDS)
+        if paused and not agreed["stop"]:
+            self.emit("continued", epoch=self.training.epoch, step=self.training.step)
+        return agreed["stop"] > 0
 
     def _finish_epoch(self, done: EpochDone) -> None:
         self.emit(
