@@ -1,6 +1,7 @@
 """Take every picture of the tutorial from a real window.
 
     make screenshots        (or: python docs/make_screenshots.py, with a display)
+    python docs/make_screenshots.py --theme light --out FOLDER
 
 Each panel is used the way the tutorial says, on the generated samples, in a
 window of 1366 x 768 pixels, as a small laptop has.
@@ -8,6 +9,7 @@ window of 1366 x 768 pixels, as a small laptop has.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,17 +37,27 @@ def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         time.sleep(0.01)
 
 
-def take(viewer: Any, name: str) -> None:
-    """Write a picture of the whole window, with the layers in full view."""
-    viewer.reset_view()
-    wait(0.5)
-    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
-    print(IMAGES / f"{name}.png")
-
-
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--theme", default="dark")
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    a = parser.parse_args()
     viewer = napari.Viewer(title="napari")
+    viewer.theme = a.theme
     viewer.window.resize(*SIZE)
+    make_pictures(viewer, a.out)
+    viewer.close()
+
+
+def make_pictures(viewer: Any, out: Path) -> None:
+    """Use every panel once, and write a picture of each to a folder."""
+
+    def take(name: str) -> None:
+        viewer.reset_view()  # the layers in full view
+        wait(0.5)
+        viewer.screenshot(str(out / f"{name}.png"), canvas_only=False, flash=False)
+        print(out / f"{name}.png")
+
     scattering = Scattering(family="saxs", level_kev=60.0, centre=(0.5, 0.15), exponent=3.2)
     shots = make_shot_pair(7, scattering=scattering, hits=Hits(rate=0.05))
     for name, shot in zip(("x-ray only", "full shot"), shots, strict=True):
@@ -59,7 +71,7 @@ def main() -> None:
     mask.image_choice.layer = viewer.layers["x-ray only"]
     mask.proposal.tick.setChecked(True)
     wait(10, lambda: "Mask preview" in viewer.layers)
-    take(viewer, "mask")
+    take("mask")
     mask.apply()
 
     main_panel.setCurrentWidget(panels["Patches"])
@@ -70,7 +82,7 @@ def main() -> None:
     patches.form.background_count.setValue(16)
     patches.extract()
     wait(30, lambda: len(patches.patch_sets) == 2)
-    take(viewer, "patches")
+    take("patches")
 
     for layer in list(viewer.layers):
         if layer.name not in ("x-ray only", "full shot"):
@@ -82,7 +94,14 @@ def main() -> None:
     separate.image_choice.layer = viewer.layers["full shot"]
     separate.separate()
     wait(300, separate.button.isEnabled)
-    take(viewer, "separate")
+    take("separate")
+    with tempfile.TemporaryDirectory() as folder:
+        _separate_a_stack(viewer, separate, shots[1].measured, Path(folder))
+        take("stack")
+        for layer in list(viewer.layers):
+            if layer.name.startswith("stack"):
+                viewer.layers.remove(layer)
+    viewer.layers["full shot"].visible = viewer.layers["full shot - signal"].visible = True
 
     main_panel.setCurrentWidget(panels["Compare"])
     compare = panels["Compare"]
@@ -90,18 +109,32 @@ def main() -> None:
     compare.after_choice.layer = viewer.layers["full shot - signal"]
     compare.measure()
     compare.show_curtain.setChecked(True)
-    take(viewer, "compare")
+    take("compare")
     compare.show_curtain.setChecked(False)
 
     main_panel.setCurrentWidget(panels["Model"])
     model = panels["Model"]
     with tempfile.TemporaryDirectory() as folder:
         _train_a_little(viewer, patches, model, Path(folder))
-        take(viewer, "model")
+        take("model")
         model.stop()
         wait(60, lambda: not model.follower.is_following)
     separate.engine.close()
-    viewer.close()
+
+
+def _separate_a_stack(viewer: Any, separate: Any, shot: Any, folder: Path) -> None:
+    """Cut a shot into frames, separate them all, and show the one to look at first."""
+    frames = [shot[row : row + 128, column : column + 128] for row in (0, 128, 256) for column in (0, 128, 256)]
+    separate.image_choice.layer = viewer.add_image(np.stack(frames), name="stack", contrast_limits=(0, 60))
+    for layer in viewer.layers:
+        layer.visible = layer.name == "stack"
+    separate.ledger.clear()
+    separate.batch_form.results.setText(str(folder))
+    separate.batch_section.expand(animate=False)
+    separate.separate_stack()
+    wait(300, separate.batch_form.stack_button.isEnabled)
+    separate.show_next()
+    wait(1)
 
 
 def _train_a_little(viewer: Any, patches: Any, model: Any, folder: Path) -> None:

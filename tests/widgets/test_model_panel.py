@@ -101,6 +101,22 @@ def test_a_training_is_stopped_with_a_model_kept_and_resumed(
     wait_for_end(qtbot, panel)
 
 
+def test_a_training_is_paused_and_goes_on(qtbot: Any, panel: ModelPanel, click: Callable[..., None]) -> None:
+    panel.form.field("epochs").value = 400
+    click(panel, "Start")
+    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    click(panel, "Pause")
+    qtbot.waitUntil(lambda: "Paused" in panel.status.text(), timeout=PATIENCE)
+    run = RunFolder(Path(panel.workspace.run_folder))
+    before = len(run.read_events()[0])
+    qtbot.wait(600)
+    assert len(run.read_events()[0]) == before
+    click(panel, "Go on")
+    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    click(panel, "Stop")
+    wait_for_end(qtbot, panel)
+
+
 def test_a_run_is_attached_to_by_another_panel(
     qtbot: Any, viewer: Any, panel: ModelPanel, click: Callable[..., None]
 ) -> None:

@@ -125,6 +125,15 @@ class ModelPanel(Panel):
             self.stop_button.setEnabled(False)
 
     @reports_errors
+    def pause(self) -> None:
+        """Let the run wait after its step, or go on."""
+        if self._run is not None:
+            waits = not self._run.pause_asked
+            self._run.ask_to_pause(on=waits)
+            self.pause_button.setText("Go on" if waits else "Pause")
+            self.status.setText("Pausing..." if waits else "Going on...")
+
+    @reports_errors
     def use_epoch(self) -> None:
         """Separate with the weights of the epoch the slider shows."""
         if self._run is None:
@@ -185,8 +194,10 @@ class ModelPanel(Panel):
             elif event["event"] == "epoch":
                 for name, losses in self._losses.items():
                     losses.append(event[name].get("loss", np.nan) if event[name] else np.nan)
+            elif event["event"] == "paused":
+                self.status.setText("Paused; its memory is kept, its processors are free.")
         steps = [event for event in events if event["event"] == "step"]
-        if steps:
+        if steps and events[-1]["event"] != "paused":
             self._show_progress(steps[-1], len(steps))
         if any(event["event"] == "epoch" for event in events):
             self._show_losses()
@@ -241,6 +252,8 @@ class ModelPanel(Panel):
         busy = self.follower.is_following
         self.start_button.setEnabled(not busy)
         self.stop_button.setEnabled(busy)
+        self.pause_button.setEnabled(busy)
+        self.pause_button.setText("Go on" if busy and self._run is not None and self._run.pause_asked else "Pause")
         self.resume_button.setEnabled(not busy and self._run is not None)
         self.start_button.setToolTip("A training is going on; stop it first." if busy else "In a process of its own.")
 
@@ -266,7 +279,8 @@ class ModelPanel(Panel):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Patches", _row(self.patches, make_button("...", lambda: self._ask_for("patches"))))
-        form.addRow("Device", _row(self.device, self.precision))
+        self.estimate_button = make_button("How long?", self.estimate, tip="Time three steps before starting.")
+        form.addRow("Device", _row(self.device, self.precision, self.estimate_button))
         self.body.addLayout(form)
         self.body.addWidget(self.form)
         files = _row(
@@ -278,8 +292,8 @@ class ModelPanel(Panel):
         self.body.addWidget(self.status)
         self.body.addWidget(self.plot)
         self.body.addLayout(_row(self.epoch_slider, self.epoch_text, make_button("Use this epoch", self.use_epoch)))
-        self.estimate_button = self.add_button("How long?", self.estimate, tip="Time three steps before starting.")
         self.start_button = self.add_button("Start", self.start)
+        self.pause_button = self.add_button("Pause", self.pause, tip="Wait after the step at hand, processors free.")
         self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
         self.resume_button = self.add_button("Resume", self.resume, tip="Go on from the newest model.")
 

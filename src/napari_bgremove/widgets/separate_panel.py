@@ -223,6 +223,7 @@ class SeparatePanel(Panel):
         copies.addWidget(make_button("Copy as Python", self.copy_as_python, tip="Of the frame that is shown."))
         copies.addWidget(make_button("Copy as command", self.copy_as_command, tip="Of the whole file."))
         self.body.addLayout(copies)
-        self.body.addWidget(make_section("Stack or folder", self.batch_form))
+        self.batch_section = make_section("Stack or folder", self.batch_form)
+        self.body.addWidget(self.batch_section)
         self.button = self.add_button(BUTTON, self.separate, tip="Adds or updates the result layers.")
         self.add_button("Preview the view", self.preview, tip="Only what is on the screen: faster on a large image.")
