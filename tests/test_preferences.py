@@ -34,9 +34,9 @@ def test_what_is_set_is_read_and_kept(settings: Any, monkeypatch: pytest.MonkeyP
     settings.computing.device = "cpu"
     settings.computing.threads = 3
     settings.files.results_folder = " ~/runs "
-    settings.files.kev_per_unit = 0.25
+    settings.files.ev_per_unit = 3.65
     settings.masks.autosave = False
-    assert read_preferences() == Preferences("cpu", 3, tmp_path / "runs", 0.25, False)
+    assert read_preferences() == Preferences("cpu", 3, tmp_path / "runs", 0.00365, False)
     assert "device: cpu" in settings.config_path.read_text()
 
 

@@ -60,6 +60,7 @@ def read_preferences() -> Preferences:
         device=settings.computing.device,
         threads=settings.computing.threads or None,
         results_folder=Path(folder).expanduser() if folder else None,
-        kev_per_unit=settings.files.kev_per_unit or None,
+        # In eV there, because napari's form has two decimals.
+        kev_per_unit=settings.files.ev_per_unit / 1000 or None,
         autosave_masks=settings.masks.autosave,
     )
