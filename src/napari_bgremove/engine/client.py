@@ -43,9 +43,9 @@ class EngineClient:
         """Ask, and return the number of the request."""
         self._number += 1
         letter = Letter(self._number, kind, values, arrays or {})
-        self._open[letter.number] = letter
         self._mailbox.request(letter)
         self._ensure_engine()
+        self._open[letter.number] = letter  # last: what could not be asked is not waited for
         return letter.number
 
     def poll(self) -> list[Letter]:

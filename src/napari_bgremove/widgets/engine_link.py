@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from napari_bgremove.preferences import read_preferences
 __all__ = ["EngineLink", "engine_of"]
 
 POLL_MS = 40
+SUPERSEDED = "Another panel asked for the same meanwhile; ask again."
 _links: weakref.WeakKeyDictionary[Any, EngineLink] = weakref.WeakKeyDictionary()
 
 
@@ -30,12 +32,17 @@ def engine_of(viewer: Any) -> EngineLink:
 
 
 class EngineLink(QObject):
-    """Hands questions to the engine and answers to who asked, on the window's thread."""
+    """Hands questions to the engine and answers to who asked, on the window's thread.
+
+    The engine ends with the last panel that asked it something.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._client: EngineClient | None = None
         self._waiting: dict[int, tuple[str, Callable[[Letter], None]]] = {}
+        self._replies: deque[Letter] = deque()
+        self._askers: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._on_timeout)
@@ -46,16 +53,18 @@ class EngineLink(QObject):
     ) -> int:  # fmt: skip
         """Ask; `answered`, a method of a panel, is called once with the reply.
 
-        Never, when a newer question took its place or the panel is gone.
+        Never, when the panel has asked anew or is gone. When it was another
+        panel whose newer question took its place, the reply is a failure.
         """
         if self._client is None:
             self._client = EngineClient(threads=read_preferences().engine_threads)
             atexit.register(self._client.close)
         number = self._client.ask(kind, arrays=arrays, **values)
         self._waiting[number] = kind, answered
-        asker = getattr(answered, "__self__", None)
-        if isinstance(asker, QObject):
-            asker.destroyed.connect(partial(_drop, self._waiting, number))
+        asker = _asker(answered)
+        if isinstance(asker, QObject) and id(asker) not in self._askers:
+            self._askers.add(id(asker))
+            asker.destroyed.connect(partial(self._forget, id(asker)))
         self._timer.start()
         return number
 
@@ -63,6 +72,7 @@ class EngineLink(QObject):
         """End the engine; the next question starts another."""
         self._timer.stop()
         self._waiting.clear()
+        self._replies.clear()
         if self._client is not None:
             atexit.unregister(self._client.close)
             self._client.close()
@@ -71,17 +81,30 @@ class EngineLink(QObject):
     def _on_timeout(self) -> None:
         if self._client is None:
             return
-        replies = self._client.poll()
-        if not self._client.is_waiting:
+        self._replies.extend(self._client.poll())
+        is_done = not self._client.is_waiting
+        while self._replies:  # one that raises leaves the others for the next time
+            self._hand_over(self._replies.popleft())
+        if is_done and not self._waiting:
             self._timer.stop()
-        for reply in replies:
-            kind, answered = self._waiting.pop(reply.number, ("", None))
-            # What was superseded by this one is not answered any more.
-            for older in [n for n, entry in self._waiting.items() if n < reply.number and entry[0] == kind]:
-                del self._waiting[older]
-            if answered is not None:
-                answered(reply)
+
+    def _hand_over(self, reply: Letter) -> None:
+        kind, answered = self._waiting.pop(reply.number, ("", None))
+        if answered is None:
+            return
+        for older in [n for n, entry in self._waiting.items() if n < reply.number and entry[0] == kind]:
+            superseded = self._waiting.pop(older)[1]
+            if _asker(superseded) is not _asker(answered):
+                superseded(Letter(older, "failed", {"error": "Superseded", "message": SUPERSEDED}))
+        answered(reply)
+
+    def _forget(self, asker: int, *_gone: Any) -> None:
+        self._askers.discard(asker)
+        for number in [n for n, (_, answered) in self._waiting.items() if id(_asker(answered)) == asker]:
+            del self._waiting[number]
+        if not self._askers:
+            self.close()
 
 
-def _drop(waiting: dict[int, Any], number: int, _gone: Any = None) -> None:
-    waiting.pop(number, None)
+def _asker(answered: Callable[[Letter], None]) -> Any:
+    return getattr(answered, "__self__", answered)
