@@ -114,6 +114,13 @@ def test_the_preview_is_one_layer_and_leaves_the_selection_alone(viewer: ViewerM
     assert [layer.name for layer in viewer.layers] == ["shot", "shot - signal mask"]
 
 
+def test_the_preview_lies_on_the_image_it_is_of(viewer: ViewerModel, image: Image) -> None:
+    other = viewer.add_image(np.zeros((40, 60), np.float32), name="other", scale=(7, 7), translate=(100, 0))
+    show_preview(viewer, image, np.eye(40, 60, dtype=bool))
+    preview = show_preview(viewer, other, np.eye(40, 60, dtype=bool))
+    assert_array_equal(preview.data_to_world((3, 4)), other.data_to_world((3, 4)))
+
+
 def test_the_current_frame_is_the_one_the_slider_shows(viewer: ViewerModel) -> None:
     stack = viewer.add_image(np.arange(5)[:, None, None] * np.ones((5, 4, 6)), scale=(3, 1, 1), translate=(6, 0, 0))
     viewer.dims.set_point(0, 6 + 3 * 2)

@@ -125,6 +125,7 @@ def show_preview(viewer: Viewer | ViewerModel, image: Image, mask: Mask) -> Labe
     layer = _find_preview(viewer)
     if layer is not None and layer.data.shape == mask.shape:
         layer.data = mask.astype(np.uint8)
+        layer.scale, layer.translate = image.scale[-2:], image.translate[-2:]
         return layer
     hide_preview(viewer)
     selection = set(viewer.layers.selection)

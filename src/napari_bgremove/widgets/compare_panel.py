@@ -19,6 +19,7 @@ from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_button, make_section, with_decimals
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
+from napari_bgremove.widgets.parts.viewer_keys import bind_key
 
 __all__ = ["ComparePanel"]
 
@@ -42,6 +43,7 @@ class ComparePanel(Panel):
         self.ring_width = with_decimals(2.0, 0.5, 100, suffix="px", tip="Width of a ring.", decimals=1)
         self.logarithm = QCheckBox("Logarithmic")
         self.curtain: Curtain | None = None
+        self._is_away = False
         self._plot: ProfilePlot | None = None
         self._lay_out()
         self.show_curtain.toggled.connect(lambda _: self.update_curtain())
@@ -49,19 +51,19 @@ class ComparePanel(Panel):
         for choice in (self.before_choice, self.after_choice):
             choice.layer_changed.connect(lambda _: self.update_curtain())
         self.connections.connect(layers.events.removed, self._on_layer_removed)
-        napari_viewer.bind_key(FLIP_KEY, self._on_flip_key, overwrite=True)
-        self.destroyed.connect(_unbinder(napari_viewer))
+        self.connections.at_the_end(bind_key(napari_viewer, FLIP_KEY, self.flip))
 
     @reports_errors
     def update_curtain(self) -> None:
         """Draw the curtain anew, or take it away."""
-        if self.curtain is not None:
-            self.curtain.close()
-            self.curtain = None
+        self._close_curtain()
         before, after = self.before_choice.layer, self.after_choice.layer
-        if not self.show_curtain.isChecked() or before is None or after is None or before is after:
+        if self._is_away or not self.show_curtain.isChecked() or before is None or after is None or before is after:
             return
         self.curtain = Curtain(self.viewer, before, after)
+        self.connections.at_the_end(self.curtain.close)
+        for layer in (before, after):
+            self.connections.connect(layer.events.data, self._on_data_replaced)
 
     @reports_errors
     def flip(self) -> None:
@@ -143,9 +145,6 @@ class ComparePanel(Panel):
         }
         return [before, *(ours[part] for part in PARTS if part in ours and part != "uncertainty")]
 
-    def _on_flip_key(self, _viewer: Any = None) -> None:
-        self.flip()
-
     def _on_side_by_side(self, on: bool) -> None:
         if on:
             self.show_curtain.setChecked(False)
@@ -157,16 +156,27 @@ class ComparePanel(Panel):
         if self.curtain is not None and not self.curtain.is_alive:
             self.show_curtain.setChecked(False)
 
+    def _on_data_replaced(self, _event: Any = None) -> None:
+        self.update_curtain()
+
+    def _close_curtain(self) -> None:
+        if self.curtain is None:
+            return
+        curtain, self.curtain = self.curtain, None  # its layers must not look as if a person removed them
+        self.connections.forget(curtain.close)
+        self.connections.disconnect_by(self._on_data_replaced)
+        curtain.close()
+
     def hideEvent(self, event: Any) -> None:
         """The curtain belongs to the panel."""
-        if self.curtain is not None:
-            self.curtain.close()
-            self.curtain = None
+        self._is_away = True
+        self._close_curtain()
         super().hideEvent(event)
 
     def showEvent(self, event: Any) -> None:
         """Bring the curtain back."""
         super().showEvent(event)
+        self._is_away = False
         self.update_curtain()
 
     def _lay_out(self) -> None:
@@ -197,12 +207,3 @@ class ComparePanel(Panel):
         QHBoxLayout(self._plot_place).setContentsMargins(0, 0, 0, 0)
         self.body.addWidget(self._plot_place)
         self.add_button(f"Flip ({FLIP_KEY})", self.flip, tip="Measured, signal, background, residual in turn.")
-
-
-def _unbinder(viewer: Any) -> Any:
-    """Return what frees the key when the panel is gone; it holds no panel."""
-
-    def unbind() -> None:
-        viewer.bind_key(FLIP_KEY, None, overwrite=True)
-
-    return unbind

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import atexit
 import time
+import weakref
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import napari.layers
@@ -11,36 +14,72 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_bgremove._validation import describe_shape
-from napari_bgremove.io.autosave import Autosave, SavedMask, find_left_behind
+from napari_bgremove.io.autosave import Autosave, SavedMask, autosave_folder, find_left_behind
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
+from napari_bgremove.widgets.parts.offered_layers import unwrapped
 
-__all__ = ["MaskKeeper", "RestoreBar"]
+__all__ = ["MaskKeeper", "RestoreBar", "keeper_of"]
 
 INTERVAL_MS = 30_000
 STROKES = 20
+_keepers: weakref.WeakKeyDictionary[Any, MaskKeeper] = weakref.WeakKeyDictionary()
+
+
+def keeper_of(viewer: Any) -> MaskKeeper:
+    """Return the keeper of a viewer: masks are kept on when the panel that made them is closed."""
+    model = unwrapped(viewer)
+    if model not in _keepers:
+        _keepers[model] = MaskKeeper(model.layers)
+    return _keepers[model]
+
+
+@cache
+def _autosave(folder: Path) -> Autosave:
+    """Return the autosave of this process; it goes when the process ends in order."""
+    autosave = Autosave(folder)
+    atexit.register(autosave.close)
+    return autosave
 
 
 class MaskKeeper(QObject):
-    """Saves every signal mask of a viewer each half minute, or after twenty strokes."""
+    """Saves the masks under work half a minute after a change, or after twenty strokes.
 
-    def __init__(self, viewer: Any, parent: QObject) -> None:
-        super().__init__(parent)
-        self._layers = viewer.layers
-        self._autosave = Autosave()
-        atexit.register(self._autosave.close)
-        self._strokes: dict[str, int] = {}
-        self._connections = Connections()
-        self._connections.connect(self._layers.events.inserted, self._on_inserted)
-        for layer in self._layers:
-            self._watch(layer)
+    Parameters
+    ----------
+    layers : napari LayerList
+        Signal masks in it are kept from now on; other masks once they are
+        given to `watch`.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        super().__init__()
+        self._layers = weakref.ref(layers)
+        self._autosave = _autosave(autosave_folder())
+        self._unsaved: dict[str, int] = {}  # strokes, by the layer's id
+        self._worker: Any = None
         self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self.save_all)
+        self._connections = Connections()
+        self._connections.connect(layers.events.inserted, self._on_inserted)
+        self._connections.connect(layers.events.removed, self._on_removed)
+        for layer in layers:
+            self._watch_ours(layer)
+
+    def watch(self, layer: Any) -> None:
+        """Keep a mask from now on."""
+        layer = unwrapped(layer)
+        key = str(layer.unique_id)
+        if key in self._unsaved:
+            return
+        self._unsaved[key] = 1
+        for emitter in (layer.events.paint, layer.events.labels_update):
+            self._connections.connect(emitter, self._on_stroke)
         self._timer.start()
-        self.destroyed.connect(self._connections.disconnect_all)
 
     def save_all(self) -> None:
         """Save every mask that changed, unless a person prefers not; the disk is written to in a thread."""
@@ -48,27 +87,56 @@ class MaskKeeper(QObject):
 
         if not read_preferences().autosave_masks:
             return
-        for layer in self._layers:
-            if _is_mask(layer) and self._strokes.get(str(layer.unique_id), 1):
-                self._strokes[str(layer.unique_id)] = 0
-                details = {"scale": list(map(float, layer.scale)), "translate": list(map(float, layer.translate))}
-                create_worker(self._autosave.save, str(layer.unique_id), layer.name, mask_of(layer), **details).start()
+        if self._worker is not None:  # two at a time could write the older last
+            self._timer.start()
+            return
+        changed = [layer for layer in self._layers() or () if self._unsaved.get(str(layer.unique_id))]
+        # A mask that became a stack meanwhile is none any more.
+        masks = [_to_save(layer) for layer in changed if isinstance(layer, napari.layers.Labels) and layer.ndim == 2]
+        if not masks:
+            return
+        self._unsaved.update((key, 0) for key, *_ in masks)
+        self._worker = create_worker(_save, self._autosave, masks, _start_thread=False)
+        self._worker.finished.connect(self._on_saved)
+        self._worker.start()
+
+    def _on_saved(self) -> None:
+        self._worker = None
+
+    def _on_stroke(self, event: Any) -> None:
+        key = str(event.source.unique_id)
+        if key not in self._unsaved:
+            return
+        self._unsaved[key] += 1
+        if self._unsaved[key] >= STROKES:
+            self.save_all()
+        elif not self._timer.isActive():
+            self._timer.start()
 
     def _on_inserted(self, event: Any) -> None:
-        self._watch(event.value)
+        self._watch_ours(event.value)
 
-    def _watch(self, layer: Any) -> None:
-        if not _is_mask(layer):
-            return
-        key = str(layer.unique_id)
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if self._unsaved.pop(str(layer.unique_id), None) is not None:
+            self._connections.disconnect_from(layer.events.paint, layer.events.labels_update)
+        if not self._unsaved:
+            self._timer.stop()
 
-        def count(_event: Any = None) -> None:
-            self._strokes[key] = self._strokes.get(key, 0) + 1
-            if self._strokes[key] >= STROKES:
-                self.save_all()
+    def _watch_ours(self, layer: Any) -> None:
+        role = layer.metadata.get("napari_bgremove", {}).get("role")
+        if isinstance(layer, napari.layers.Labels) and layer.ndim == 2 and role == "signal_mask":
+            self.watch(layer)
 
-        self._connections.connect(layer.events.paint, count)
-        self._connections.connect(layer.events.labels_update, count)
+
+def _to_save(layer: Any) -> tuple[str, str, Any, dict[str, Any]]:
+    geometry = {"scale": list(map(float, layer.scale)), "translate": list(map(float, layer.translate))}
+    return str(layer.unique_id), str(layer.name), mask_of(layer), geometry
+
+
+def _save(autosave: Autosave, masks: list[tuple[str, str, Any, dict[str, Any]]]) -> None:
+    for key, name, mask, geometry in masks:
+        autosave.save(key, name, mask, **geometry)
 
 
 class RestoreBar(QWidget):
@@ -110,8 +178,3 @@ def _describe(saved: SavedMask) -> str:
     minutes = max(0, round((time.time() - saved.saved) / 60))
     age = f"{minutes} min ago" if minutes < 120 else f"{minutes / 60:.0f} h ago"
     return f"{saved.name} ({describe_shape(saved.shape)}, {age})"
-
-
-def _is_mask(layer: Any) -> bool:
-    role = layer.metadata.get("napari_bgremove", {}).get("role")
-    return isinstance(layer, napari.layers.Labels) and layer.ndim == 2 and role == "signal_mask"

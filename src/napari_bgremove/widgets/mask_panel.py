@@ -24,7 +24,7 @@ from napari_bgremove.viewer_layers.masks import (
     rasterize_shapes,
     show_preview,
 )
-from napari_bgremove.widgets.mask_autosave import MaskKeeper, RestoreBar
+from napari_bgremove.widgets.mask_autosave import RestoreBar, keeper_of
 from napari_bgremove.widgets.mask_forms import EditForm, ImprintForm, MaskRequest, ProposalForm, RulesForm
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_section
@@ -66,8 +66,9 @@ class MaskPanel(Panel):
         self._count = LatestCall(measure_coverage, delay_ms=200, parent=self)
         self._count.returned.connect(self._on_coverage_measured)
         self._watched: list[Any] = []
+        self._is_away = False
         self._connect()
-        self.keeper = MaskKeeper(napari_viewer, self)
+        self.keeper = keeper_of(napari_viewer)
         self._on_mask_chosen(self.mask_choice.layer)
 
     @property
@@ -167,6 +168,7 @@ class MaskPanel(Panel):
     def _edit(self, mask: Mask) -> None:
         """One step of the layer's history; the layer becomes active so that Ctrl+Z is its undo."""
         self._current()
+        self.keeper.watch(self.mask_choice.layer)
         edit_mask(self.mask_choice.layer, mask)
         self.viewer.layers.selection.active = self.mask_choice.layer
 
@@ -186,6 +188,8 @@ class MaskPanel(Panel):
         self.connections.connect(self.viewer.dims.events.current_step, self._on_request_changed)
 
     def _on_request_changed(self, _event: Any = None) -> None:
+        if self._is_away:
+            return
         if self.request.is_empty or self.image_choice.layer is None:
             self._preview.cancel()
             hide_preview(self.viewer)
@@ -216,6 +220,7 @@ class MaskPanel(Panel):
 
     def hideEvent(self, event: Any) -> None:
         """Take the preview along: it belongs to the panel, not to the person."""
+        self._is_away = True
         self._preview.cancel()
         hide_preview(self.viewer)
         super().hideEvent(event)
@@ -223,6 +228,7 @@ class MaskPanel(Panel):
     def showEvent(self, event: Any) -> None:
         """Bring the preview back."""
         super().showEvent(event)
+        self._is_away = False
         self._on_request_changed()
 
     def _ask_and_load(self) -> None:

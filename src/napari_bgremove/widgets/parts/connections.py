@@ -24,11 +24,21 @@ class Connections:
         """Do this, too, when everything is cut; it must not need the widget."""
         self._last_acts.append(act)
 
+    def forget(self, act: Callable[[], Any]) -> None:
+        """Do this not any more when everything is cut."""
+        self._last_acts = [other for other in self._last_acts if other != act]
+
     def disconnect_from(self, *emitters: Any) -> None:
         """Cut what was connected to these emitters."""
         for emitter, callback in [made for made in self._made if any(made[0] is e for e in emitters)]:
             self._made.remove((emitter, callback))
             emitter.disconnect(callback)
+
+    def disconnect_by(self, callback: Callable[..., Any]) -> None:
+        """Cut this callback off from whatever it is connected to."""
+        for emitter, made in [pair for pair in self._made if pair[1] == callback]:
+            self._made.remove((emitter, made))
+            emitter.disconnect(made)
 
     def disconnect_all(self) -> None:
         """Cut everything."""
