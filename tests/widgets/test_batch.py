@@ -34,7 +34,7 @@ def _stack(frames: int = 3) -> np.ndarray:
 
 @pytest.fixture
 def viewer(make_napari_viewer_proxy: Any) -> Iterator[Any]:
-    viewer = make_napari_viewer_proxy()
+    viewer = make_napari_viewer_proxy(show=True)  # what is on the screen is known only of a window that is shown
     viewer.add_image(_stack(), name="stack", scale=(1, 2, 3), translate=(0, 5, 6))
     yield viewer
     engine_of(viewer).close()
@@ -190,7 +190,8 @@ def test_the_view_is_separated_where_it_lies(
     large = viewer.layers["large"]
     panel.image_choice.layer = large
     viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 400, 500), 4
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: large.corner_pixels[0, -1] > 0, timeout=20_000)
+    panel.options.residual.setChecked(True)
     click(panel, "Preview the view")
     button: QPushButton = panel.button
     qtbot.waitUntil(button.isEnabled, timeout=60_000)
@@ -201,8 +202,8 @@ def test_the_view_is_separated_where_it_lies(
     measured = large.data[
         int(corner[0]) : int(corner[0]) + part.data.shape[0], int(corner[1]) : int(corner[1]) + part.data.shape[1]
     ]
-    background = viewer.layers["large - background (noise), view"]
-    assert_allclose(part.data + background.data, measured, atol=1e-3)
+    others = [viewer.layers[f"large - {name}, view"].data for name in ("background (noise)", "residual")]
+    assert_allclose(part.data + sum(others), measured, atol=1e-3)
 
 
 def test_copies_name_the_file_the_model_and_what_was_chosen(

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.launch import end_process, start_attached
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.preferences import read_preferences
 from napari_bgremove.widgets.run_follower import RunFollower
 
 __all__ = ["BatchRun"]
@@ -55,7 +56,7 @@ class BatchRun(QObject):
         """Start a job in the folder made last."""
         run = RunFolder(self._folder or self.make_folder())
         run.create(job.model_dump_json(indent=1))
-        self._process = start_attached(run)
+        self._process = start_attached(run, threads=read_preferences().engine_threads)
         # Also when the window goes without a word.
         self._finalizer = weakref.finalize(self, _clean_up, self._process, run.path)
         self.destroyed.connect(self._finalizer)
