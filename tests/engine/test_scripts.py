@@ -80,9 +80,7 @@ def test_the_command_of_a_training_writes_the_same_job(patch_files: dict[str, st
     written = read_job(RunFolder(tmp_path / "run").job)
     assert isinstance(written, TrainJob)
     keep = {"signal_patches", "background_patches", "mask_threshold", "mask_grow", "min_intensity", "patch"}
-    told, said = (
-        {k: v for k, v in one.recipe.to_dict().items() if k not in keep} for one in (written, job)
-    )
+    told, said = ({k: v for k, v in one.recipe.to_dict().items() if k not in keep} for one in (written, job))
     assert told == said
 
 

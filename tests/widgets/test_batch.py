@@ -154,9 +154,7 @@ def test_stop_answers_at_once_and_leaves_no_process(
     assert [layer.name for layer in viewer.layers] == ["stack", "long"]
 
 
-def test_a_run_ends_with_its_panel(
-    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
-) -> None:
+def test_a_run_ends_with_its_panel(qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]) -> None:
     viewer.add_image(_stack(300), name="long")
     panel.image_choice.layer = viewer.layers["long"]
     click(panel, "All frames")

@@ -33,6 +33,11 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
     help="Smaller regions (pixels) are dropped.",
 )
 @click.option(
+    "--leave-out-hot-pixels",
+    is_flag=True,
+    help="Hot pixels are no signal: smoothed and grown, one would become a disc of the mask.",
+)
+@click.option(
     "--patch",
     type=click.IntRange(min=1),
     default=SaxsUnetRecipe.patch,
@@ -44,7 +49,7 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 @JSON
 def command(
     images: tuple[str, ...], out: Path, threshold: float, window: int, grow: int, minimum_size: int, patch: int,
-    dataset: str | None, json_file: Path | None, **gate: Any,
+    leave_out_hot_pixels: bool, dataset: str | None, json_file: Path | None, **gate: Any,
 ) -> None:  # fmt: skip
     """Mark the signal regions of x-ray-only IMAGES.
 
@@ -52,6 +57,9 @@ def command(
     the image it covers and how many patch positions stay free. A stack gives
     one mask, of its mean image.
     """
+    import numpy as np
+
+    from napari_bgremove.images.mask_rules import find_hot_pixels
     from napari_bgremove.images.masks import count_free_positions, estimate_signal_mask
     from napari_bgremove.images.stacks import mean_image
     from napari_bgremove.io.masks import write_mask
@@ -63,6 +71,8 @@ def command(
         several = show_progress(shots, label=f"averaging {stack.path.name}", length=len(shots))
         with several if len(shots) > 1 else nullcontext(shots) as frames:
             image = mean_image(shot.read() for shot in frames)
+        if leave_out_hot_pixels:
+            image = np.where(find_hot_pixels(image), np.nan, image)
         mask = estimate_signal_mask(image, threshold=threshold, window=window, grow=grow, minimum_size=minimum_size)
         target = write_mask(out / f"{stack.name}-signal-mask.tif", mask, role="signal")
         free = count_free_positions(~mask, patch)

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     type=float,
     help="Least integrated intensity of a signal patch; a tenth of the average otherwise.",
 )
+@click.option(
+    "--any-angle/--right-angles", default=True, show_default=True, help="How signal patches are turned at random."
+)
 @THRESHOLD
 @GROW
 @click.option("--dataset", help="Dataset in HDF5 files; guessed and said otherwise.")
@@ -68,6 +71,7 @@ def command(
     signal_patches: int,
     background_patches: int,
     min_intensity: float | None,
+    any_angle: bool,
     threshold: float,
     grow: int,
     dataset: str | None,
@@ -96,7 +100,7 @@ def command(
     pairing = _pair(references, shots, mask)
     click.echo(f"Signal masks: {pairing}.")
     made_of = {"gate": gate.to_dict(), "dataset": dataset}
-    signal = _note(_cut_signal(references, recipe), references, made_of)
+    signal = _note(_cut_signal(references, recipe, any_angle=any_angle), references, made_of)
     # With a mask of the person's own, no threshold was used.
     used = {name: None if mask else getattr(recipe, name) for name in ("mask_threshold", "mask_grow")}
     background = _cut_background(references, shots, mask, recipe)
@@ -141,7 +145,7 @@ def _check_shape(shot: Shot, reference: Shot) -> None:
         raise ReadError(msg)
 
 
-def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe) -> PatchSet:
+def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe, *, any_angle: bool) -> PatchSet:
     from napari_bgremove.images.patches import extract_signal_patches, join_patch_sets
 
     count = -(-recipe.signal_patches // len(references))
@@ -149,7 +153,7 @@ def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe) -> PatchSet:
         sets = [
             extract_signal_patches(
                 shot.read(), count=count, seed=recipe.seed + i, patch=recipe.patch,
-                min_intensity=recipe.min_intensity, name=shot.name,
+                min_intensity=recipe.min_intensity, any_angle=any_angle, name=shot.name,
             )
             for i, shot in enumerate(bar)
         ]  # fmt: skip

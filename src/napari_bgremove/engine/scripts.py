@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from napari_bgremove.engine.jobs import SeparateJob, TrainJob
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["as_command", "as_python", "as_python_for_image"]
+__all__ = [
+    "as_command",
+    "as_python",
+    "as_python_for_image",
+    "mask_as_command",
+    "mask_as_python",
+    "patches_as_command",
+    "patches_as_python",
+]
 
 # What `bgremove train` finds in the patch files, and a job does not say.
 _FROM_PATCHES = (
     "patch", "signal_patches", "background_patches", "min_intensity", "mask_threshold", "mask_grow", "offsets",
 )  # fmt: skip
-# Options of `bgremove separate` that take no value: when true, when false.
+# Options that take no value: when true, when false.
 _FLAGS = {"residual": ("--residual", ""), "padded": ("--padded", "--literal-grids")}
+_TURNS = {"any_angle": ("--any-angle", "--right-angles")}
 
 
 def as_command(job: SeparateJob | TrainJob, *, out: str = "") -> str:
@@ -100,6 +109,99 @@ def as_python_for_image(load: str, job: SeparateJob) -> str:
         "signal, background = separation.signal, separation.background\n"
         "print(separation.ledger())\n"
     )
+
+
+def mask_as_command(file: str, numbers: Mapping[str, Any], *, leave_out_hot_pixels: bool) -> str:
+    """Return the command that proposes a signal mask for an image file.
+
+    Parameters
+    ----------
+    file : str
+    numbers : mapping
+        threshold, window, grow and minimum_size, as in `estimate_signal_mask`.
+    leave_out_hot_pixels : bool
+    """
+    hot = ["--leave-out-hot-pixels"] if leave_out_hot_pixels else []
+    return shlex.join(["bgremove", "mask", file, "--out", "masks", *_options(numbers), *hot])
+
+
+def mask_as_python(load: str, numbers: Mapping[str, Any], *, leave_out_hot_pixels: bool, rules: Any = None) -> str:
+    """Return a script that makes a signal mask.
+
+    Parameters
+    ----------
+    load : str
+        Lines that make `image`.
+    numbers : mapping or empty
+        As in `mask_as_command`; empty without a proposal.
+    leave_out_hot_pixels : bool
+    rules : MaskRules, optional
+        Added to the proposal.
+    """
+    lines = ["from napari_bgremove.images.gate import gate_image"]
+    lines += ["from napari_bgremove.images.mask_rules import MaskRules, find_hot_pixels"]
+    lines += ["from napari_bgremove.images.masks import estimate_signal_mask", "", load]
+    if numbers:
+        valid = ", valid_mask=~find_hot_pixels(image)" if leave_out_hot_pixels else ""
+        lines += [f"mask = estimate_signal_mask(gate_image(image{valid}).values, {_arguments(numbers)})"]
+    if rules is not None:
+        lines += [f"mask = {'mask | ' if numbers else ''}{rules!r}.find(image)"]
+    return "\n".join([*lines, "print(mask.mean())", ""])
+
+
+def patches_as_command(files: Mapping[str, Sequence[str]], numbers: Mapping[str, Any], *, mask: str | None) -> str:
+    """Return the command that cuts patches from image files.
+
+    Parameters
+    ----------
+    files : mapping
+        "xray_only" and "full": image files.
+    numbers : mapping
+        patch, signal_patches, background_patches (both in all), min_intensity, any_angle, seed.
+    mask : str or None
+        Mask file for all full shots.
+    """
+    words = [word for kind, paths in files.items() for path in paths for word in (f"--{kind.replace('_', '-')}", path)]
+    given = {name: value for name, value in numbers.items() if value is not None}
+    masked = [] if mask is None else ["--mask", mask]
+    return shlex.join(["bgremove", "patches", *words, *masked, "--out", "patches", *_options(given, _TURNS)])
+
+
+def patches_as_python(
+    loads: Mapping[str, Sequence[tuple[str, str]]], numbers: Mapping[str, Any], *, mask: str | None
+) -> str:
+    """Return a script that cuts patches.
+
+    Parameters
+    ----------
+    loads : mapping
+        "xray_only" and "full": (name, lines that make `image`) of each.
+    numbers : mapping
+        patch, signal_count, background_count (of each image), min_intensity, any_angle, seed.
+    mask : str or None
+        Mask file for all full shots.
+    """
+    lines = ["import numpy as np", "", "from napari_bgremove.images.gate import gate_image"]
+    names = "extract_background_patches, extract_signal_patches, join_patch_sets"
+    lines += [f"from napari_bgremove.images.patches import {names}", "from napari_bgremove.io.masks import read_mask"]
+    lines += ["from napari_bgremove.io.patch_sets import write_patch_set", "", "signal, background = [], []"]
+    for number, (name, load) in enumerate(loads["xray_only"]):
+        how = {"count": numbers["signal_count"], "seed": numbers["seed"] + number}
+        how |= {key: numbers[key] for key in ("patch", "min_intensity", "any_angle")} | {"name": name}
+        lines += [load, f"signal.append(extract_signal_patches(gate_image(image).values, {_arguments(how)}))"]
+    for number, (name, load) in enumerate(loads["full"]):
+        how = {"count": numbers["background_count"], "seed": numbers["seed"] + number, "patch": numbers["patch"]}
+        where = "np.zeros(image.shape, bool)" if mask is None else f"read_mask({mask!r}, shape=image.shape)"
+        lines += [load, f"signal_mask = {where}"]
+        how |= {"name": name}
+        cut = f"extract_background_patches(gate_image(image).values, signal_mask, {_arguments(how)})"
+        lines += [f"background.append({cut})"]
+    lines += ['write_patch_set("signal.npz", join_patch_sets(signal))']
+    return "\n".join([*lines, 'write_patch_set("background.npz", join_patch_sets(background))', ""])
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def _defaults(model: type[SeparateJob] | type[TrainJob]) -> dict[str, Any]:

@@ -34,16 +34,20 @@ class MaskRequest:
         """True when nothing is ticked."""
         return not self.propose and self.rules.is_empty
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What `estimate_signal_mask` is told."""
+        return {
+            "threshold": self.threshold, "window": self.window, "grow": self.grow, "minimum_size": self.minimum_size,
+        }  # fmt: skip
+
     def compute(self, image: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Return the mask that is asked for."""
         mask = self.rules.find(image)
         if self.propose:
             hot = find_hot_pixels(image) if self.leave_out_hot_pixels else None
             gated = gate_image(image, valid_mask=None if hot is None else ~hot)
-            mask |= estimate_signal_mask(
-                gated.values, threshold=self.threshold, window=self.window, grow=self.grow,
-                minimum_size=self.minimum_size,
-            )  # fmt: skip
+            mask |= estimate_signal_mask(gated.values, **self.numbers)  # type: ignore[arg-type]  # whole where it must be
         return mask
 
 

@@ -24,6 +24,7 @@ from napari_bgremove.viewer_layers.masks import (
     rasterize_shapes,
     show_preview,
 )
+from napari_bgremove.widgets.copies import mask_as_command, mask_as_python
 from napari_bgremove.widgets.mask_autosave import RestoreBar, keeper_of
 from napari_bgremove.widgets.mask_forms import EditForm, ImprintForm, MaskRequest, ProposalForm, RulesForm
 from napari_bgremove.widgets.panel import Panel, reports_errors
@@ -255,5 +256,9 @@ class MaskPanel(Panel):
         self.body.addWidget(make_section("Shapes and other masks", self.imprint))
         self.body.addWidget(make_section("Edit", self.edit, is_open=True))
         self.body.addWidget(self.coverage)
+        self.add_copies(
+            python=lambda: mask_as_python(self.viewer, self._image(), self.request),
+            command=lambda: mask_as_command(self._image(), self.request),
+        )
         self.add_button("New mask", self.make_mask, tip="Add an empty mask; paint in it with napari's own tools.")
         self.add_button("Apply preview", self.apply, tip="Put what is previewed into the mask. Ctrl+Z takes it back.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.scripts import as_command, as_python
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.viewer_layers.results import put_image
@@ -74,20 +76,24 @@ class ModelPanel(Panel):
             precision=self.precision.currentText(),
         )  # fmt: skip
 
-    @reports_errors
-    def start(self, folder: str | Path | None = None) -> None:
-        """Start a training in a process of its own."""
+    def make_job(self) -> TrainJob:
+        """Return the training that the panel describes."""
         source = Path(self.patches.text())
-        job = TrainJob(
+        return TrainJob(
             recipe=self.form.recipe, signal=str(source / "signal.npz"), background=str(source / "background.npz"),
             device=self.device.currentText(), precision=self.precision.currentText(),  # type: ignore[arg-type]
         )  # fmt: skip
+
+    @reports_errors
+    def start(self, folder: str | Path | None = None) -> None:
+        """Start a training in a process of its own."""
+        job = self.make_job()
         for file in (job.signal, job.background):
             if not Path(file).is_file():
                 msg = f"'{file}' is not there: extract patches and save them, or choose their folder."
                 raise ValueError(msg)
-        place = read_preferences().results_folder or source
-        run = RunFolder(Path(folder or place / time.strftime("run-%Y%m%d-%H%M%S")))
+        place = read_preferences().results_folder or Path(job.signal).parent
+        run = RunFolder(Path(folder or _new_folder(place)))
         run.create(job.model_dump_json(indent=1))
         self.attach(run.path, process=_start(run))
 
@@ -289,6 +295,9 @@ class ModelPanel(Panel):
             make_button("Equivariant?", self.check_equivariance),
         )
         self.body.addLayout(files)
+        self.add_copies(
+            python=lambda: as_python(self.make_job(), out="run"), command=lambda: as_command(self.make_job(), out="run")
+        )
         self.body.addWidget(self.status)
         self.body.addWidget(self.plot)
         self.body.addLayout(_row(self.epoch_slider, self.epoch_text, make_button("Use this epoch", self.use_epoch)))
@@ -296,6 +305,13 @@ class ModelPanel(Panel):
         self.pause_button = self.add_button("Pause", self.pause, tip="Wait after the step at hand, processors free.")
         self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
         self.resume_button = self.add_button("Resume", self.resume, tip="Go on from the newest model.")
+
+
+def _new_folder(place: Path) -> Path:
+    """Return a folder called after the time; two panels may start in the same second."""
+    name = time.strftime("run-%Y%m%d-%H%M%S")
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (place / name for name in names) if not folder.exists())
 
 
 def _start(run: RunFolder) -> int:

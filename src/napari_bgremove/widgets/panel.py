@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -64,6 +65,14 @@ class Panel(QWidget):
         button = make_button(text, slot, tip=tip)
         self.buttons.addWidget(button)
         return button
+
+    def add_copies(self, *, python: Callable[[], str], command: Callable[[], str]) -> None:
+        """Add the buttons that put what the panel does on the clipboard, to be done again without a window."""
+        row = QHBoxLayout()
+        for what, write in (("Python", python), ("command", command)):
+            copy = partial(_copy, self, what, write)
+            row.addWidget(make_button(f"Copy as {what}", copy, tip="The same without a window, from the files."))
+        self.body.addLayout(row)
 
 
 class _UprightScroll(QScrollArea):
@@ -147,3 +156,10 @@ def reports_errors(method: Method) -> Method:
             return None
 
     return guarded  # type: ignore[return-value]
+
+
+@reports_errors
+def _copy(panel: Panel, what: str, write: Callable[[], str]) -> None:
+    text = write()
+    QApplication.clipboard().setText(text)
+    panel.message.show_text(f"The {'script' if what == 'Python' else what} is on the clipboard.")

@@ -14,6 +14,7 @@ from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.viewer_layers.patches import show_gallery, show_pair
+from napari_bgremove.widgets.copies import patches_as_command, patches_as_python
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_section
 from napari_bgremove.widgets.parts.latest_call import LatestCall
@@ -66,10 +67,7 @@ class PatchesPanel(Panel):
     @reports_errors
     def extract(self) -> None:
         """Cut patches from the ticked images."""
-        signal, background = (self.sources[role].ticked for role in ROLES)
-        if not signal or not background:
-            self.message.show_text("Tick at least one x-ray-only image and one full shot.")
-            return
+        signal, background = self._ticked()
         mask = self.mask_choice.layer
         xray_only = [SourceImage(layer.name, current_frame(self.viewer, layer)) for layer in signal]
         full = [
@@ -155,6 +153,13 @@ class PatchesPanel(Panel):
     def _first_image(self) -> Any | None:
         return next((image for _, name in self._sets if (image := self._drawings.image(name)) is not None), None)
 
+    def _ticked(self) -> tuple[list[Any], list[Any]]:
+        signal, background = (self.sources[role].ticked for role in ROLES)
+        if not signal or not background:
+            msg = "Tick at least one x-ray-only image and one full shot."
+            raise ValueError(msg)
+        return signal, background
+
     def _ask_and_save(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder for the patch sets")
         if folder:
@@ -169,6 +174,10 @@ class PatchesPanel(Panel):
         self.body.addWidget(make_section("Numbers", self.form, is_open=True))
         self.body.addWidget(make_section("What the network will see", self.pair_form))
         self.body.addWidget(self.summary)
+        self.add_copies(
+            python=lambda: patches_as_python(self.viewer, self._ticked(), self.mask_choice.layer, self.form.numbers),
+            command=lambda: patches_as_command(self._ticked(), self.mask_choice.layer, self.form.numbers),
+        )
         self.extract_button = self.add_button(
             "Extract", self.extract, tip="Click a rectangle in the image to reject it."
         )

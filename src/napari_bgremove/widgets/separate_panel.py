@@ -7,7 +7,7 @@ from typing import Any
 
 import napari.layers
 import numpy as np
-from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QHBoxLayout, QLabel
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel
 
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.mailbox import Letter
@@ -67,21 +67,20 @@ class SeparatePanel(Panel):
     @reports_errors
     def separate(self) -> None:
         """Separate the frame that is shown."""
-        if (image := self._image()) is not None:
-            self._ask(image, np.asarray(current_frame(self.viewer, image)))
+        image = self._needed_image()
+        self._ask(image, np.asarray(current_frame(self.viewer, image)))
 
     @reports_errors
     def preview(self) -> None:
         """Separate only what of the frame is on the screen: a look, not a result."""
-        if (image := self._image()) is not None:
-            rows, columns = view_of(image)
-            self._ask(image, np.asarray(current_frame(self.viewer, image)[rows, columns]), (rows.start, columns.start))
+        image = self._needed_image()
+        rows, columns = view_of(image)
+        self._ask(image, np.asarray(current_frame(self.viewer, image)[rows, columns]), (rows.start, columns.start))
 
     @reports_errors
     def separate_stack(self) -> None:
         """Separate every frame of the chosen image, in a process of its own."""
-        if (image := self._image()) is not None:
-            self.batch.start_stack(image)
+        self.batch.start_stack(self._needed_image())
 
     @reports_errors
     def separate_folder(self, folder: str | Path) -> None:
@@ -108,18 +107,15 @@ class SeparatePanel(Panel):
             **self.options.values,
         )  # fmt: skip
 
-    @reports_errors
-    def copy_as_python(self) -> None:
-        """Put a script that separates the shown frame on the clipboard."""
-        if (image := self._image()) is not None:
-            load = code_for_frame(image, frame_index(self.viewer, image))
-            self._copy(as_python_for_image(load, self.make_job([], "")), "script")
+    def as_python(self) -> str:
+        """Return a script that separates the shown frame."""
+        image = self._needed_image()
+        load = code_for_frame(image, frame_index(self.viewer, image))
+        return as_python_for_image(load, self.make_job([], ""))
 
-    @reports_errors
-    def copy_as_command(self) -> None:
-        """Put the command that separates the file of the image on the clipboard."""
-        if (image := self._image()) is not None:
-            self._copy(as_command(self.make_job([file_to_name(image)], "separated")), "command")
+    def as_command(self) -> str:
+        """Return the command that separates the file of the image."""
+        return as_command(self.make_job([file_to_name(self._needed_image())], "separated"))
 
     def show_next(self) -> None:
         """Show the next frame of the table."""
@@ -139,11 +135,11 @@ class SeparatePanel(Panel):
         if not self.device.is_known:
             self.ask_devices()
 
-    def _image(self) -> Any | None:
-        image = self.image_choice.layer
-        if image is None:
-            self.message.show_text("There is no image: open one first.")
-        return image
+    def _needed_image(self) -> Any:
+        if self.image_choice.layer is None:
+            msg = "There is no image: open one first."
+            raise ValueError(msg)
+        return self.image_choice.layer
 
     def _ask(self, image: Any, values: Any, corner: tuple[int, ...] = ()) -> None:
         self._asked = image, frame_index(self.viewer, image), corner
@@ -153,10 +149,6 @@ class SeparatePanel(Panel):
             "separate", self._on_separated, arrays={"image": values}, model=str(self.model_file),
             device=self.device.currentText(), **self.options.values,
         )  # fmt: skip
-
-    def _copy(self, text: str, what: str) -> None:
-        QApplication.clipboard().setText(text)
-        self.message.show_text(f"The {what} is on the clipboard.")
 
     def _on_model_chosen(self, path: str) -> None:
         self._show_model()
@@ -219,10 +211,7 @@ class SeparatePanel(Panel):
         self.body.addLayout(form)
         self.body.addWidget(make_section("Options", self.options))
         self.body.addWidget(self.ledger)
-        copies = QHBoxLayout()
-        copies.addWidget(make_button("Copy as Python", self.copy_as_python, tip="Of the frame that is shown."))
-        copies.addWidget(make_button("Copy as command", self.copy_as_command, tip="Of the whole file."))
-        self.body.addLayout(copies)
+        self.add_copies(python=self.as_python, command=self.as_command)
         self.batch_section = make_section("Stack or folder", self.batch_form)
         self.body.addWidget(self.batch_section)
         self.button = self.add_button(BUTTON, self.separate, tip="Adds or updates the result layers.")
