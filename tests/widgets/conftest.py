@@ -132,7 +132,8 @@ class FakeEngine:
             _end(process)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-S", "-c", SLEEPER], stdin=subprocess.DEVNULL)
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen([sys.executable, "-S", "-c", SLEEPER], stdin=nothing, stdout=nothing, stderr=nothing)
         self._spent.append(process)
         return process
 

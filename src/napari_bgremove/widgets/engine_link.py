@@ -71,6 +71,10 @@ class EngineLink(QObject):
     def close(self) -> None:
         """End the engine; the next question starts another."""
         self._timer.stop()
+        self._end_client()
+
+    def _end_client(self) -> None:
+        # Knows nothing of Qt: when Python ends, the timer may be gone before the panels are.
         self._waiting.clear()
         self._replies.clear()
         if self._client is not None:
@@ -80,6 +84,7 @@ class EngineLink(QObject):
 
     def _on_timeout(self) -> None:
         if self._client is None:
+            self._timer.stop()
             return
         self._replies.extend(self._client.poll())
         is_done = not self._client.is_waiting
@@ -103,7 +108,7 @@ class EngineLink(QObject):
         for number in [n for n, (_, answered) in self._waiting.items() if id(_asker(answered)) == asker]:
             del self._waiting[number]
         if not self._askers:
-            self.close()
+            self._end_client()
 
 
 def _asker(answered: Callable[[Letter], None]) -> Any:
