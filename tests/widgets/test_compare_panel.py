@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,16 +108,35 @@ def test_numbers_add_up_over_the_image_and_in_a_region(
     assert f"sum {shot[:10, :10].sum():,.6g}" in panel.numbers.text()
 
 
-def test_profiles_are_those_of_the_numerics(viewer: Any, panel: ComparePanel, click: Callable[..., None]) -> None:
+def test_profiles_are_those_of_the_numerics(
+    qtbot: Any, viewer: Any, panel: ComparePanel, click: Callable[..., None]
+) -> None:
     click(panel, "Draw profiles")
     assert "click the beam centre first" in panel.message.text
     viewer.add_points([[40, 50]], scale=(2, 2), name="centre")
     click(panel, "Draw profiles")
-    assert panel.profile_plot is not None
-    radius, mean = panel.profile_plot.curves["shot - signal"]
+    qtbot.waitUntil(lambda: panel.rings.plot is not None, timeout=20_000)
+    radius, mean = panel.rings.plot.curves["shot - signal"]
     right, expected, _ = radial_profile(viewer.layers["shot - signal"].data, centre=(40, 50), width=2.0)
     assert_allclose(radius, right)
     assert_allclose(mean, expected)
+
+
+def test_a_poni_file_gives_profiles_over_q(
+    qtbot: Any, panel: ComparePanel, click: Callable[..., None], tmp_path: Path
+) -> None:
+    integrator = pytest.importorskip("pyFAI.integrator.azimuthal")
+    detectors = pytest.importorskip("pyFAI.detectors")
+    detector = detectors.Detector(pixel1=75e-6, pixel2=75e-6, max_shape=SHAPE)
+    geometry = integrator.AzimuthalIntegrator(dist=0.5, poni1=3e-3, poni2=1e-3, detector=detector, wavelength=1e-10)
+    geometry.save(str(tmp_path / "setup.poni"))
+    panel.rings.poni = str(tmp_path / "missing.poni")
+    click(panel, "Draw profiles")
+    qtbot.waitUntil(lambda: "missing.poni" in panel.message.text, timeout=60_000)
+    panel.rings.poni = str(tmp_path / "setup.poni")
+    click(panel, "Draw profiles")
+    qtbot.waitUntil(lambda: panel.rings.plot is not None, timeout=60_000)
+    assert set(panel.rings.plot.curves) == {"shot", "shot - signal"}
 
 
 def test_with_nothing_to_compare_it_says_so(make_napari_viewer_proxy: Any, click: Callable[..., None]) -> None:

@@ -6,20 +6,20 @@ from typing import Any
 
 import napari.layers
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_bgremove.images.gate import gate_image
-from napari_bgremove.images.profiles import radial_profile
 from napari_bgremove.images.regions import measure_region
 from napari_bgremove.viewer_layers.curtain import Curtain
 from napari_bgremove.viewer_layers.geometry import current_frame
 from napari_bgremove.viewer_layers.masks import rasterize_shapes
 from napari_bgremove.viewer_layers.results import PARTS
 from napari_bgremove.widgets.panel import Panel, reports_errors
-from napari_bgremove.widgets.parts.fields import make_button, make_section, with_decimals
+from napari_bgremove.widgets.parts.fields import make_button, make_section
+from napari_bgremove.widgets.parts.latest_call import LatestCall
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
-from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 from napari_bgremove.widgets.parts.viewer_keys import bind_key
+from napari_bgremove.widgets.rings_form import RingsForm, profile_images
 
 __all__ = ["ComparePanel"]
 
@@ -35,17 +35,18 @@ class ComparePanel(Panel):
         self.before_choice = LayerCombo(layers, (napari.layers.Image,))
         self.after_choice = LayerCombo(layers, (napari.layers.Image,), roles=tuple(PARTS))
         self.region_choice = LayerCombo(layers, (napari.layers.Shapes,))
-        self.centre_choice = LayerCombo(layers, (napari.layers.Points,))
+        self.rings = RingsForm(LayerCombo(layers, (napari.layers.Points,)))
         self.show_curtain = QCheckBox("Curtain: drag the yellow line")
         self.side_by_side = QCheckBox("Side by side")
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
-        self.ring_width = with_decimals(2.0, 0.5, 100, suffix="px", tip="Width of a ring.", decimals=1)
-        self.logarithm = QCheckBox("Logarithmic")
         self.curtain: Curtain | None = None
         self._is_away = False
-        self._plot: ProfilePlot | None = None
         self._lay_out()
+        self._profile = LatestCall(profile_images, delay_ms=0, parent=self)
+        self._profile.returned.connect(self.rings.show_profiles)
+        self._profile.failed.connect(self.message.show_error)
+        self.rings.profiles_requested.connect(self.draw_profiles)
         self.show_curtain.toggled.connect(lambda _: self.update_curtain())
         self.side_by_side.toggled.connect(self._on_side_by_side)
         for choice in (self.before_choice, self.after_choice):
@@ -102,29 +103,18 @@ class ComparePanel(Panel):
 
     @reports_errors
     def draw_profiles(self) -> None:
-        """Draw the mean over rings about the beam centre, before and after."""
+        """Draw the mean over rings about the beam centre, or over q by a PONI file, before and after."""
         before, after = self._pair()
-        points = self.centre_choice.layer
+        images = {layer.name: np.asarray(current_frame(self.viewer, layer)) for layer in (before, after)}
+        if self.rings.poni:
+            self._profile(images, poni=self.rings.poni)
+            return
+        points = self.rings.centre_choice.layer
         if points is None or len(points.data) == 0:
-            self.message.show_text("Add a points layer and click the beam centre first.")
+            self.message.show_text("Add a points layer and click the beam centre first, or choose a PONI file.")
             return
         centre = np.asarray(before.world_to_data(points.data_to_world(points.data[-1])))[-2:]
-        curves = {}
-        for layer in (before, after):
-            values = gate_image(current_frame(self.viewer, layer)).values
-            radius, mean, _ = radial_profile(values, centre=(centre[0], centre[1]), width=self.ring_width.value())
-            curves[layer.name] = radius, mean
-        if self._plot is None:
-            self._plot = ProfilePlot(x_label="radius (px)", y_label="mean")
-            self.logarithm.toggled.connect(self._plot.use_logarithm)
-            self._plot_place.layout().addWidget(self._plot)
-        self._plot.use_logarithm(self.logarithm.isChecked())
-        self._plot.set_curves(curves)
-
-    @property
-    def profile_plot(self) -> ProfilePlot | None:
-        """The plot, once something was drawn."""
-        return self._plot
+        self._profile(images, centre=(float(centre[0]), float(centre[1])), width=self.rings.ring_width.value())
 
     def _pair(self) -> tuple[Any, Any]:
         before, after = self.before_choice.layer, self.after_choice.layer
@@ -193,17 +183,5 @@ class ComparePanel(Panel):
         rows.addRow(make_button("Measure", self.measure))
         self.body.addWidget(make_section("In numbers", region, is_open=True))
         self.body.addWidget(self.numbers)
-        rings = QWidget()
-        rows = QFormLayout(rings)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow("Beam centre", self.centre_choice)
-        line = QHBoxLayout()
-        line.addWidget(self.ring_width)
-        line.addWidget(self.logarithm)
-        rows.addRow("Rings", line)
-        rows.addRow(make_button("Draw profiles", self.draw_profiles))
-        self.body.addWidget(make_section("Over rings", rings, is_open=True))
-        self._plot_place = QWidget()
-        QHBoxLayout(self._plot_place).setContentsMargins(0, 0, 0, 0)
-        self.body.addWidget(self._plot_place)
+        self.body.addWidget(make_section("Over rings", self.rings, is_open=True))
         self.add_button(f"Flip ({FLIP_KEY})", self.flip, tip="Measured, signal, background, residual in turn.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -27,7 +28,7 @@ class LatestCall(QObject):
     def __init__(self, function: Callable[..., Any], *, delay_ms: int = 100, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._function = function
-        self._request: tuple[Any, ...] | None = None
+        self._request: tuple[tuple[Any, ...], dict[str, Any]] | None = None
         self._worker: Any = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -40,9 +41,9 @@ class LatestCall(QObject):
         """True while a result is still to come."""
         return self._worker is not None or self._request is not None
 
-    def __call__(self, *arguments: Any) -> None:
-        """Ask for function(*arguments)."""
-        self._request = arguments
+    def __call__(self, *arguments: Any, **options: Any) -> None:
+        """Ask for function(*arguments, **options)."""
+        self._request = arguments, options
         self._number += 1
         if self._worker is None:
             self._timer.start()
@@ -58,9 +59,9 @@ class LatestCall(QObject):
 
         if self._request is None:
             return
-        arguments, self._request, self._running = self._request, None, self._number
+        (arguments, options), self._request, self._running = self._request, None, self._number
         # Bound methods: Qt cuts these connections itself when this object goes.
-        self._worker = create_worker(_outcome, self._function, *arguments, _start_thread=False)
+        self._worker = create_worker(_outcome, partial(self._function, *arguments, **options), _start_thread=False)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
@@ -80,9 +81,9 @@ class LatestCall(QObject):
             self._timer.start()
 
 
-def _outcome(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
+def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
     """Return result and error: a worker that raises would also raise in the window's thread."""
     try:
-        return function(*arguments), None
+        return function(), None
     except Exception as error:
         return None, error

@@ -46,6 +46,10 @@ class ProfilePlot(QWidget):
                 self._curves[name] = self._plot.plot([], [], name=name, pen=pen, connect="finite")
             self._curves[name].setData(x, y)
 
+    def set_x_label(self, text: str) -> None:
+        """Name the axis."""
+        self._plot.setLabel("bottom", text)
+
     def use_logarithm(self, on: bool) -> None:
         """Show the values on a logarithmic axis, or a linear one."""
         self._plot.setLogMode(y=on)
