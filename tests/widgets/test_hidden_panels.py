@@ -98,14 +98,16 @@ def test_a_curtain_goes_with_its_panel_though_it_was_never_hidden(
 
 
 def test_a_curtain_over_data_that_are_replaced_is_drawn_anew_or_taken_away(
-    viewer: ViewerModel, opened: list[QWidget]
+    viewer: ViewerModel, opened: list[QWidget], flush: Callable[[], None]
 ) -> None:
     panel = open_compare(viewer, opened)
     panel.show_curtain.setChecked(True)
     viewer.layers["shot"].data = np.full(SHAPE, 7, np.float32)
+    flush()
     assert panel.curtain is not None
     assert (np.asarray(panel.curtain.layer.data) == 7).all()
     viewer.layers["shot"].data = np.zeros((20, 30), np.float32)
+    flush()
     assert not names(viewer, "Curtain")
     assert "must have the shape of" in panel.message.text
 

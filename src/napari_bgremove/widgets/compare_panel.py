@@ -6,6 +6,7 @@ from typing import Any
 
 import napari.layers
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_bgremove.images.gate import gate_image
@@ -41,6 +42,10 @@ class ComparePanel(Panel):
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
         self.curtain: Curtain | None = None
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(0)
+        self._redraw.timeout.connect(self.update_curtain)
         self._is_away = False
         self._lay_out()
         self._profile = LatestCall(profile_images, delay_ms=0, parent=self)
@@ -147,7 +152,8 @@ class ComparePanel(Panel):
             self.show_curtain.setChecked(False)
 
     def _on_data_replaced(self, _event: Any = None) -> None:
-        self.update_curtain()
+        # Later: while napari still tells of new data its own picture of the layers is the old one.
+        self._redraw.start()
 
     def _close_curtain(self) -> None:
         if self.curtain is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +39,7 @@ class EngineLink(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._client: EngineClient | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
         self._waiting: dict[int, tuple[str, Callable[[Letter], None]]] = {}
         self._replies: deque[Letter] = deque()
         self._askers: set[int] = set()
@@ -58,7 +58,8 @@ class EngineLink(QObject):
         """
         if self._client is None:
             self._client = EngineClient(threads=read_preferences().engine_threads)
-            atexit.register(self._client.close)
+            # With this object or at the end of the process, whichever comes first.
+            self._finalizer = weakref.finalize(self, self._client.close)
         number = self._client.ask(kind, arrays=arrays, **values)
         self._waiting[number] = kind, answered
         asker = _asker(answered)
@@ -77,10 +78,9 @@ class EngineLink(QObject):
         # Knows nothing of Qt: when Python ends, the timer may be gone before the panels are.
         self._waiting.clear()
         self._replies.clear()
-        if self._client is not None:
-            atexit.unregister(self._client.close)
-            self._client.close()
-            self._client = None
+        if self._finalizer is not None:
+            self._finalizer()
+        self._client = self._finalizer = None
 
     def _on_timeout(self) -> None:
         if self._client is None:
@@ -104,6 +104,8 @@ class EngineLink(QObject):
         answered(reply)
 
     def _forget(self, asker: int, *_gone: Any) -> None:
+        if not vars(self):  # Python's garbage collector has emptied us, and takes the panel along
+            return
         self._askers.discard(asker)
         for number in [n for n, (_, answered) in self._waiting.items() if id(_asker(answered)) == asker]:
             del self._waiting[number]
