@@ -158,3 +158,19 @@ def test_a_persons_own_mask_is_kept_once_it_was_worked_on(
     keeper_of(viewer).save_all()
     viewer.layers.remove(own)
     keeper_of(viewer).save_all()
+
+
+def test_a_mask_panel_takes_no_other_panels_preview_away(
+    qtbot: Any, viewer: ViewerModel, opened: list[QWidget]
+) -> None:
+    asks, silent = MaskPanel(viewer), MaskPanel(viewer)
+    opened.extend([asks, silent])
+    asks.show()
+    silent.show()
+    asks.rules.gaps.setChecked(True)
+    qtbot.waitUntil(lambda: bool(names(viewer, "Mask preview")), timeout=20_000)
+    viewer.dims.set_point(0, 2)
+    silent.hide()
+    assert names(viewer, "Mask preview")
+    asks.hide()
+    assert not names(viewer, "Mask preview")

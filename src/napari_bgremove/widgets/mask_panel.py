@@ -67,7 +67,7 @@ class MaskPanel(Panel):
         self._count = LatestCall(measure_coverage, delay_ms=200, parent=self)
         self._count.returned.connect(self._on_coverage_measured)
         self._watched: list[Any] = []
-        self._is_away = False
+        self._is_away = self._has_preview = False
         self._connect()
         self.keeper = keeper_of(napari_viewer)
         self._on_mask_chosen(self.mask_choice.layer)
@@ -186,20 +186,32 @@ class MaskPanel(Panel):
         self.edit.load_requested.connect(self._ask_and_load)
         self.edit.save_requested.connect(self._ask_and_save)
         self.edit.patch_changed.connect(self._on_mask_edited)
-        self.connections.connect(self.viewer.dims.events.current_step, self._on_request_changed)
+        self.connections.connect(self.viewer.dims.events.current_step, self._on_frame_changed)
 
     def _on_request_changed(self, _event: Any = None) -> None:
         if self._is_away:
             return
         if self.request.is_empty or self.image_choice.layer is None:
-            self._preview.cancel()
+            self._hide_preview()
+        else:
+            self._preview(self.request, current_frame(self.viewer, self.image_choice.layer))
+
+    def _on_frame_changed(self, _event: Any = None) -> None:
+        # Takes no layer away: napari moves the sliders in the midst of taking a layer in.
+        if not self.request.is_empty:
+            self._on_request_changed()
+
+    def _hide_preview(self) -> None:
+        """Take our preview away; another panel's stays."""
+        self._preview.cancel()
+        if self._has_preview:
             hide_preview(self.viewer)
-            return
-        self._preview(self.request, current_frame(self.viewer, self.image_choice.layer))
+        self._has_preview = False
 
     def _on_preview_computed(self, mask: Mask) -> None:
         if self.image_choice.layer is not None and mask.shape == frame_shape(self.image_choice.layer):
             show_preview(self.viewer, self.image_choice.layer, mask)
+            self._has_preview = True
 
     def _on_mask_chosen(self, layer: Any | None) -> None:
         self.connections.disconnect_from(*self._watched)
@@ -222,8 +234,7 @@ class MaskPanel(Panel):
     def hideEvent(self, event: Any) -> None:
         """Take the preview along: it belongs to the panel, not to the person."""
         self._is_away = True
-        self._preview.cancel()
-        hide_preview(self.viewer)
+        self._hide_preview()
         super().hideEvent(event)
 
     def showEvent(self, event: Any) -> None:
