@@ -149,7 +149,7 @@ def _train_a_little(viewer: Any, patches: Any, model: Any, folder: Path) -> None
     for layer in viewer.layers:
         layer.visible = False
     model.start(folder / "run")
-    wait(300, lambda: len(model.plot.curves.get("training", ((), ()))[1]) >= 6)
+    wait(300, lambda: len(model.view.plot.curves.get("training", ((), ()))[1]) >= 6)
 
 
 if __name__ == "__main__":

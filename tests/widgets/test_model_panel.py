@@ -69,15 +69,15 @@ def test_a_training_is_watched_from_start_to_a_model_in_use(
     click(panel, "Start")
     assert not panel.start_button.isEnabled()
     wait_for_end(qtbot, panel)
-    assert panel.status.text() == "Training finished."
-    assert panel.plot.curves["validation"][1].shape == (2,)
+    assert panel.view.status.text() == "Training finished."
+    assert panel.view.plot.curves["validation"][1].shape == (2,)
     run = RunFolder(Path(panel.workspace.run_folder))
     assert separate.model_file == run.best
     assert read_model(run.best).description.network.latents == 2
     pinned = [layer for layer in viewer.layers if layer.name.startswith("Pinned patch")]
     assert pinned[0].data.shape == (2 * SIDE, 3 * SIDE)
-    panel.epoch_slider.setValue(0)
-    assert panel.epoch_text.text() == "epoch 1"
+    panel.view.epoch_slider.setValue(0)
+    assert panel.view.epoch_text.text() == "epoch 1"
     click(panel, "Use this epoch")
     assert separate.model_file == run.epoch_model(0)
 
@@ -88,14 +88,14 @@ def test_a_training_is_stopped_with_a_model_kept_and_resumed(
     panel.form.field("epochs").value = 400
     click(panel, "Start")
     run = RunFolder(Path(panel.workspace.run_folder))
-    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "step" in panel.view.status.text(), timeout=PATIENCE)
     click(panel, "Stop")
-    assert "Stopping..." in panel.status.text()
+    assert "Stopping..." in panel.view.status.text()
     wait_for_end(qtbot, panel)
-    assert panel.status.text() == "Training stopped; resume goes on."
+    assert panel.view.status.text() == "Training stopped; resume goes on."
     read_model(run.model)
     click(panel, "Resume")
-    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "step" in panel.view.status.text(), timeout=PATIENCE)
     assert any(event["event"] == "started" and event["resumed"] for event in run.read_events()[0])
     click(panel, "Stop")
     wait_for_end(qtbot, panel)
@@ -104,15 +104,15 @@ def test_a_training_is_stopped_with_a_model_kept_and_resumed(
 def test_a_training_is_paused_and_goes_on(qtbot: Any, panel: ModelPanel, click: Callable[..., None]) -> None:
     panel.form.field("epochs").value = 400
     click(panel, "Start")
-    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "step" in panel.view.status.text(), timeout=PATIENCE)
     click(panel, "Pause")
-    qtbot.waitUntil(lambda: "Paused" in panel.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "Paused" in panel.view.status.text(), timeout=PATIENCE)
     run = RunFolder(Path(panel.workspace.run_folder))
     before = len(run.read_events()[0])
     qtbot.wait(600)
     assert len(run.read_events()[0]) == before
     click(panel, "Go on")
-    qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "step" in panel.view.status.text(), timeout=PATIENCE)
     click(panel, "Stop")
     wait_for_end(qtbot, panel)
 
@@ -139,7 +139,7 @@ def test_a_training_that_cannot_start_says_why(
     write.write_bytes(write.read_bytes()[:300])
     click(panel, "Start")
     wait_for_end(qtbot, panel)
-    assert panel.status.text() == "Training failed."
+    assert panel.view.status.text() == "Training failed."
     assert "background.npz" in panel.message.text
 
 

@@ -353,7 +353,7 @@ class Actions(RuleBasedStateMachine):
     @rule(number=numbers, text=st.sampled_from(MODEL_BUTTONS), epoch=st.integers(0, 9))
     def work_on_the_model(self, number: int, text: str, epoch: int) -> None:
         panel = self._panel(number, ModelPanel)
-        panel.epoch_slider.setValue(epoch)
+        panel.view.epoch_slider.setValue(epoch)
         press(panel, text)
 
     @precondition(lambda self: self._panel(0, SeparatePanel) is not None)

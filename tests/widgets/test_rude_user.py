@@ -126,7 +126,7 @@ class Scene:
         """Start it as a person does, and wait until it is going on."""
         if work == "train":
             press(panel, "Start")
-            self.qtbot.waitUntil(lambda: "starting" in panel.status.text() or "epoch" in panel.status.text())
+            self.qtbot.waitUntil(lambda: "starting" in panel.view.status.text() or "epoch" in panel.view.status.text())
         elif work == "predict":
             press(panel, "Separate this frame")
         elif work == "read":
@@ -418,7 +418,7 @@ def test_a_real_training_lives_on_without_its_panel_and_keeps_its_model(
         panel.form.field(name).value = value
     press(panel, "Start")
     run = RunFolder(Path(panel.workspace.run_folder))
-    scene.qtbot.waitUntil(lambda: "step" in panel.status.text(), timeout=PATIENCE * 3)
+    scene.qtbot.waitUntil(lambda: "step" in panel.view.status.text(), timeout=PATIENCE * 3)
     be_rude(scene, "close the dock", "train", flush)
     epochs = len(list(run.kept_epochs()))
     scene.qtbot.waitUntil(lambda: len(list(run.kept_epochs())) > epochs, timeout=PATIENCE * 2)

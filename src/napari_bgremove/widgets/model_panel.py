@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSlider
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit
 
 from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.jobs import TrainJob, read_job
@@ -24,9 +23,9 @@ from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button
-from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 from napari_bgremove.widgets.recipe_form import RecipeForm
 from napari_bgremove.widgets.run_follower import RunFollower
+from napari_bgremove.widgets.training_view import TrainingView
 from napari_bgremove.workspace import workspace_of
 
 __all__ = ["ModelPanel"]
@@ -50,20 +49,14 @@ class ModelPanel(Panel):
         self.device = DeviceChoice(read_preferences().device)
         self.precision = QComboBox()
         self.precision.addItems(["float32", "bfloat16"])
-        self.status = QLabel("No training yet.")
-        self.status.setWordWrap(True)
-        self.plot = ProfilePlot(x_label="epoch", y_label="loss")
-        self.epoch_slider = QSlider(Qt.Orientation.Horizontal)
-        self.epoch_text = QLabel("-")
+        self.view = TrainingView()
         self.follower = RunFollower(self)
-        self._losses: dict[str, list[float]] = {"training": [], "validation": []}
         self._run: RunFolder | None = None
-        self._pace: tuple[float, int] | None = None
-        self._plan = 0, 0  # epochs, steps of each
         self._lay_out()
-        self.follower.happened.connect(self._on_happened)
+        self.follower.happened.connect(self.view.show_events)
         self.follower.ended.connect(self._on_ended)
-        self.epoch_slider.valueChanged.connect(self._on_epoch_chosen)
+        self.view.epoch_shown.connect(self._on_epoch_chosen)
+        self.view.epoch_used.connect(self.use_epoch)
         self.connections.connect(self.workspace.events.patch_folder, self._on_patches_saved)
         self._enable()
 
@@ -106,10 +99,9 @@ class ModelPanel(Panel):
             msg = f"'{run.path.name}' is no training."
             raise ValueError(msg)
         self.follower.leave()
-        self._run, self._pace = run, None
-        self._losses = {"training": [], "validation": []}
+        self._run = run
         self.workspace.run_folder = str(run.path)
-        self.status.setText(f"{run.path.name}: starting...")
+        self.view.start_anew(f"{run.path.name}: starting...")
         self.follower.follow(run, process=process)
         self._enable()
 
@@ -118,7 +110,7 @@ class ModelPanel(Panel):
         """Go on with the shown run from its newest model."""
         if self._run is not None:
             process = _start(self._run)
-            self.status.setText(f"{self._run.path.name}: resuming...")
+            self.view.status.setText(f"{self._run.path.name}: resuming...")
             self.follower.follow(self._run, from_start=False, process=process)
             self._enable()
 
@@ -127,7 +119,7 @@ class ModelPanel(Panel):
         """Ask the run to stop after its step; a loadable model is kept."""
         if self._run is not None:
             self._run.ask_to_stop()
-            self.status.setText("Stopping... the newest model is kept.")
+            self.view.status.setText("Stopping... the newest model is kept.")
             self.stop_button.setEnabled(False)
 
     @reports_errors
@@ -137,14 +129,14 @@ class ModelPanel(Panel):
             waits = not self._run.pause_asked
             self._run.ask_to_pause(on=waits)
             self.pause_button.setText("Go on" if waits else "Pause")
-            self.status.setText("Pausing..." if waits else "Going on...")
+            self.view.status.setText("Pausing..." if waits else "Going on...")
 
     @reports_errors
-    def use_epoch(self) -> None:
-        """Separate with the weights of the epoch the slider shows."""
+    def use_epoch(self, epoch: int) -> None:
+        """Separate with the weights of an epoch, counted from 0."""
         if self._run is None:
             return
-        path = self._run.epoch_model(self.epoch_slider.value())
+        path = self._run.epoch_model(epoch)
         if not path.exists():
             kept = ", ".join(str(epoch + 1) for epoch in self._run.kept_epochs())
             self.message.show_text(f"The weights of this epoch were not kept; kept are {kept}.")
@@ -191,60 +183,22 @@ class ModelPanel(Panel):
         verdict = "exactly equivariant" if error < 1e-4 else "not equivariant"
         self.message.show_text(f"Turned by 90, 180 and 270 degrees: largest difference {error:.1e}; {verdict}.")
 
-    def _on_happened(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            if event["event"] == "started":
-                self._pace = time.monotonic(), 0
-                self._losses = {n: v[: event["epoch"]] for n, v in self._losses.items()}
-                self._plan = event["epochs"], event["steps"]
-            elif event["event"] == "epoch":
-                for name, losses in self._losses.items():
-                    losses.append(event[name].get("loss", np.nan) if event[name] else np.nan)
-            elif event["event"] == "paused":
-                self.status.setText("Paused; its memory is kept, its processors are free.")
-        steps = [event for event in events if event["event"] == "step"]
-        if steps and events[-1]["event"] != "paused":
-            self._show_progress(steps[-1], len(steps))
-        if any(event["event"] == "epoch" for event in events):
-            self._show_losses()
-
     def _on_ended(self, how: str, sentence: str) -> None:
         words = {
             "finished": "finished", "stopped": "stopped; resume goes on", "failed": "failed", "lost": "was lost",
         }  # fmt: skip
-        self.status.setText(f"Training {words.get(how, how)}.")
-        self._on_epoch_chosen(self.epoch_slider.value())  # written after the event that told of it
+        self.view.status.setText(f"Training {words.get(how, how)}.")
+        self._on_epoch_chosen(self.view.epoch_slider.value())  # written after the event that told of it
         if sentence:
             self.message.show_text(sentence)
         if self._run is not None and self._run.best.exists() and how in ("finished", "stopped"):
             self.workspace.model_file = str(self._run.best)
         self._enable()
 
-    def _show_progress(self, event: dict[str, Any], count: int) -> None:
-        started, done = self._pace or (time.monotonic(), 0)
-        self._pace = started, done + count
-        epochs, steps = self._plan
-        left = (epochs - event["epoch"]) * steps - event["step"]
-        text = f"epoch {event['epoch'] + 1}/{epochs}, step {event['step']}/{steps}, loss {event['loss']:.4f}"
-        speed = event["samples_per_second"]
-        elapsed = time.monotonic() - started
-        eta = f", {describe_duration(left * elapsed / (done + count))} left" if done and elapsed > 2 else ""
-        self.status.setText(f"{text}, {speed:.1f} patches/s{eta}")
-
-    def _show_losses(self) -> None:
-        count = len(self._losses["training"])
-        epochs = np.arange(1, count + 1, dtype=float)
-        self.plot.set_curves({name: (epochs, np.array(losses)) for name, losses in self._losses.items()})
-        follow = self.epoch_slider.value() == self.epoch_slider.maximum()
-        self.epoch_slider.setMaximum(max(count - 1, 0))
-        if follow:
-            self.epoch_slider.setValue(count - 1)
-        self._on_epoch_chosen(self.epoch_slider.value())
-
     def _on_epoch_chosen(self, epoch: int) -> None:
         if self._run is None or not self._run.preview(epoch).exists():
             return
-        self.epoch_text.setText(f"epoch {epoch + 1}")
+        self.view.epoch_text.setText(f"epoch {epoch + 1}")
         with np.load(self._run.preview(epoch), allow_pickle=False) as file:
             rows = [["measured", "predicted_signal", "predicted_background"], ["measured", "signal", "background"]]
             picture = np.concatenate([np.concatenate([file[name] for name in row], axis=1) for row in rows])
@@ -298,9 +252,7 @@ class ModelPanel(Panel):
         self.add_copies(
             python=lambda: as_python(self.make_job(), out="run"), command=lambda: as_command(self.make_job(), out="run")
         )
-        self.body.addWidget(self.status)
-        self.body.addWidget(self.plot)
-        self.body.addLayout(_row(self.epoch_slider, self.epoch_text, make_button("Use this epoch", self.use_epoch)))
+        self.body.addWidget(self.view)
         self.start_button = self.add_button("Start", self.start)
         self.pause_button = self.add_button("Pause", self.pause, tip="Wait after the step at hand, processors free.")
         self.stop_button = self.add_button("Stop", self.stop, tip="After the step at hand; a model is kept.")
