@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
-from qtpy.QtWidgets import QApplication, QCheckBox, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QPushButton, QScrollArea, QWidget
 
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.run_folder import RunFolder
@@ -39,6 +39,8 @@ def click(qtbot: Any) -> Callable[[QWidget, str], None]:
     def press(parent: QWidget, text: str) -> None:
         (button,) = [b for b in parent.findChildren(QPushButton) if b.text() == text]
         assert button.isEnabled(), button.toolTip()
+        _scroll_to(button)
+        qtbot.wait(20)
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     return press
@@ -185,3 +187,13 @@ def _train(run: RunFolder, end: Callable[[], None]) -> None:
         run.emit("finished", epoch=epoch + 1)
         run.release()
         end()
+
+
+def _scroll_to(button: QWidget) -> None:
+    """In a window that is shown a click lands on what lies at its place, as a person's does."""
+    place = button.parentWidget()
+    while place is not None and not isinstance(place, QScrollArea):
+        place = place.parentWidget()
+    if place is not None:
+        QApplication.processEvents()  # sections unfold first
+        place.ensureWidgetVisible(button)

@@ -46,6 +46,7 @@ def panel(viewer: Any, model_file: Path, tmp_path: Path) -> SeparatePanel:
     viewer.window.add_dock_widget(panel, name="Separate")
     panel.choose_model(model_file)
     panel.batch_form.results.setText(str(tmp_path / "out"))
+    panel.batch_section.expand(animate=False)
     return panel
 
 
