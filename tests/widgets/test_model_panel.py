@@ -128,7 +128,7 @@ def test_a_run_is_attached_to_by_another_panel(
     viewer.window.add_dock_widget(other, name="Model again")
     other.attach(folder)
     wait_for_end(qtbot, other)
-    assert other.status.text() == "Training finished."
+    assert other.view.status.text() == "Training finished."
     assert other.plot.curves["training"][1].shape == (2,)
 
 
