@@ -29,7 +29,7 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove.widgets.main_panel import PANELS, MainPanel
 
 ALL_PANELS = {**PANELS, "Background removal": MainPanel}
-WARM_UP = 3
+WARM_UP = {"panels": 20, "viewers": 5}  # rounds in which caches fill
 MOST_MIB = 5.0
 
 
@@ -61,10 +61,11 @@ def open_and_close_panel(viewer: Any, name: str) -> None:
     settle()
 
 
-def open_and_close_viewer() -> None:
-    """Open a viewer with an image and all panels, and close it."""
+def open_and_close_viewer(*, empty: bool = False) -> None:
+    """Open a viewer with an image and all panels, and close it; without panels it is what napari itself leaves."""
     viewer = make_viewer()
-    viewer.window.add_dock_widget(MainPanel(viewer), name="Background removal")
+    if not empty:
+        viewer.window.add_dock_widget(MainPanel(viewer), name="Background removal")
     QApplication.processEvents()
     viewer.close()
     del viewer
@@ -79,9 +80,9 @@ def make_viewer() -> Any:
     return viewer
 
 
-def measure(act: Callable[[], None], layers: Any, *, rounds: int) -> dict[str, float]:
+def measure(act: Callable[[], None], layers: Any, *, rounds: int, warm_up: int) -> dict[str, float]:
     """Return what `rounds` rounds leave behind, after some to warm up."""
-    for _ in range(WARM_UP):
+    for _ in range(warm_up):
         act()
     settle()
     before, memory = count_what_is_there(layers), _resident_mib()
@@ -113,9 +114,11 @@ def main() -> None:
     viewer = make_viewer()
     for name in ALL_PANELS:
         act = partial(open_and_close_panel, viewer, name)
-        figures["left"][name] = measure(act, viewer.layers, rounds=a.panels)
-    if a.viewers:
-        figures["left"]["viewer"] = measure(open_and_close_viewer, viewer.layers, rounds=a.viewers)
+        figures["left"][name] = measure(act, viewer.layers, rounds=a.panels, warm_up=WARM_UP["panels"])
+    for name, act in (("empty viewer", partial(open_and_close_viewer, empty=True)), ("viewer", open_and_close_viewer)):
+        if a.viewers:
+            left = measure(act, viewer.layers, rounds=a.viewers, warm_up=WARM_UP["viewers"])
+            figures["left"][name] = left
     viewer.close()
     for name, left in figures["left"].items():
         counts = ", ".join(f"{key} {value:+d}" for key, value in left.items() if key != "mib")

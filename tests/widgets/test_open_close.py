@@ -58,7 +58,7 @@ def test_panels_that_come_and_go_leave_nothing(viewer: Any, benchmark: ModuleTyp
         for name in ALL_PANELS:
             benchmark.open_and_close_panel(viewer, name)
 
-    left = benchmark.measure(open_and_close_all, viewer.layers, rounds=ROUNDS)
+    left = benchmark.measure(open_and_close_all, viewer.layers, rounds=ROUNDS, warm_up=2)
     mib = left.pop("mib")
     # napari forgets callbacks of what is gone with the next event only.
     assert left.pop("callbacks") <= 2
