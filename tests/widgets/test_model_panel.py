@@ -129,7 +129,7 @@ def test_a_run_is_attached_to_by_another_panel(
     other.attach(folder)
     wait_for_end(qtbot, other)
     assert other.view.status.text() == "Training finished."
-    assert other.plot.curves["training"][1].shape == (2,)
+    assert other.view.plot.curves["training"][1].shape == (2,)
 
 
 def test_a_training_that_cannot_start_says_why(
