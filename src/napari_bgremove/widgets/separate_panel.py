@@ -143,12 +143,13 @@ class SeparatePanel(Panel):
 
     def _ask(self, image: Any, values: Any, corner: tuple[int, ...] = ()) -> None:
         self._asked = image, frame_index(self.viewer, image), corner
-        self.button.setEnabled(False)
-        self.button.setText("Separating...")
         self.engine.ask(
             "separate", self._on_separated, arrays={"image": values}, model=str(self.model_file),
             device=self.device.currentText(), **self.options.values,
         )  # fmt: skip
+        # Only now: a question that cannot be asked (a full disk) leaves the button as it is.
+        self.button.setEnabled(False)
+        self.button.setText("Separating...")
 
     def _on_model_chosen(self, path: str) -> None:
         self._show_model()
