@@ -17,7 +17,8 @@ import torch
 from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.engine.train_run import _Run, change_run, create_run, run_training
+from napari_bgremove.engine.train_plan import change_run, create_run
+from napari_bgremove.engine.train_run import _Run, run_training
 from napari_bgremove.errors import ComputeError, ReadError
 from napari_bgremove.io.patch_sets import read_patch_set, write_patch_set
 from napari_bgremove.learning import distributed

@@ -75,7 +75,8 @@ def command(
     """
     from napari_bgremove.engine.jobs import TrainJob
     from napari_bgremove.engine.run_folder import RunFolder
-    from napari_bgremove.engine.train_run import create_run, run_training
+    from napari_bgremove.engine.train_plan import create_run
+    from napari_bgremove.engine.train_run import run_training
 
     started = time.monotonic()
     if resume is not None:
@@ -151,7 +152,7 @@ def _given() -> dict[str, Any]:
 def _changed_job(folder: RunFolder) -> TrainJob:
     """Return the job of a run, with what the options of this call change of it."""
     from napari_bgremove.engine.jobs import TrainJob, read_job
-    from napari_bgremove.engine.train_run import change_run
+    from napari_bgremove.engine.train_plan import change_run
 
     given = _given()
     others = sorted(_flag(name) for name in given if name not in ("resume", "json_file", *_CHANGEABLE))

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,117 +17,24 @@ from typing import TYPE_CHECKING, Any
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.errors import ComputeError, ReadError
+from napari_bgremove.engine.train_plan import read_initial, read_patches, recipe_of
 from napari_bgremove.images.pairs import measure_hit_share
 from napari_bgremove.images.patches import PatchSet
-from napari_bgremove.io.patch_sets import read_patch_set
-from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 if TYPE_CHECKING:
     import torch
 
     from napari_bgremove.learning.distributed import Ranks
-    from napari_bgremove.learning.model_file import LoadedModel
     from napari_bgremove.learning.networks import AdditiveNetwork
     from napari_bgremove.learning.training import EpochDone, Training
 
-__all__ = ["change_run", "check_training", "create_run", "run_training"]
+__all__ = ["run_training"]
 
-# A step-exact checkpoint at least this often, so that a kill loses little.
 PAUSE_SECONDS = 0.2  # between two looks whether a pause is over
+# A step-exact checkpoint at least this often, so that a kill loses little.
 CHECKPOINT_SECONDS = 30.0
 KEPT_EPOCHS = 10
-NETWORK_STRIDE = 8  # three poolings by two
 Listener = Callable[[dict[str, Any]], None]
-
-
-def check_training(job: TrainJob) -> None:
-    """Raise unless a run of this job could start.
-
-    Raises
-    ------
-    ComputeError
-        When the device is not there, the patches come from a single shot, or
-        the initial model is of another network.
-    ReadError, ModelFileError
-        When a patch set or the initial model cannot be used.
-    """
-    from napari_bgremove.learning.devices import pick_device
-
-    pick_device(job.device)
-    signal, background = _read_patches(job)
-    recipe = _recipe_of(job, signal, background)
-    recipe.build_datasets(signal, background)
-    if job.start_from is not None:
-        _read_initial(Path(job.start_from), recipe)
-
-
-def create_run(folder: RunFolder, job: TrainJob) -> None:
-    """Make the folder of a run that could start; of several processes started by torchrun only the first does.
-
-    A folder in which a training was asked for, but never got as far as a
-    model, is made anew.
-
-    Raises
-    ------
-    ReadError
-        When another run lives there already; and as `check_training`.
-    """
-    check_training(job)
-    if _is_first() and _is_abandoned(folder):
-        for left in (folder.job, folder.events, folder.path / "run.json"):
-            left.unlink(missing_ok=True)
-    folder.create_once(job.model_dump_json(indent=1))
-
-
-def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
-    """Change how a run goes on: write the changed job and an event that says so.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    job : TrainJob
-        As it stands in the folder.
-    **changes
-        Fields of the job, and `epochs` of its recipe; what is equal to the
-        old value is no change.
-
-    Returns
-    -------
-    TrainJob
-        To give to `run_training`.
-
-    Raises
-    ------
-    ReadError
-        When a living process works in the folder.
-    ComputeError
-        When the device is not there.
-    ValueError
-        When `epochs` is less than the job says.
-    """
-    from napari_bgremove.learning.devices import pick_device
-
-    epochs = changes.pop("epochs", job.recipe.epochs)
-    if epochs < job.recipe.epochs:
-        msg = f"'epochs' of a run can only grow: it must be at least {job.recipe.epochs}; found {epochs}."
-        raise ValueError(msg)
-    recipe = dataclasses.replace(job.recipe, epochs=epochs)
-    old = {name: getattr(job, name) for name in TrainJob.model_fields}
-    changed = TrainJob(**{**old, **changes, "recipe": recipe})
-    pick_device(changed.device)
-    if changed == job or not _is_first():
-        return changed
-    owner = folder.owner()
-    if owner is not None and owner != os.getpid():
-        msg = f"'{folder.path}' is in use by process {owner}; stop that run first."
-        raise ReadError(msg)
-    said = {name: [old[name], value] for name, value in changes.items() if old[name] != value}
-    if epochs != job.recipe.epochs:
-        said["epochs"] = [job.recipe.epochs, epochs]
-    atomic_write(folder.job, changed.model_dump_json(indent=1))
-    folder.emit("changed", changes=said)
-    return changed
 
 
 def run_training(
@@ -176,7 +82,9 @@ def run_training(
             stack.callback(folder.release)
         stack.enter_context(explain_out_of_memory())
         run = _Run(folder, job, ranks, device, listener)
-        return run.go(should_stop)
+        outcome = run.go(should_stop)
+        ranks.wait_for_all()  # not after a failure: who failed may never come
+        return outcome
 
 
 @dataclass
@@ -191,8 +99,8 @@ class _Run:
         from napari_bgremove.learning.devices import describe_device
         from napari_bgremove.learning.training import Training
 
-        signal, background = _read_patches(self.job)
-        self.recipe = _recipe_of(self.job, signal, background)
+        signal, background = read_patches(self.job)
+        self.recipe = recipe_of(self.job, signal, background)
         training, held = self.recipe.build_datasets(signal, background)
         training = dataclasses.replace(training, samples=self.job.samples_per_epoch)
         self.network: AdditiveNetwork = self.recipe.build_network()
@@ -326,7 +234,7 @@ class _Run:
         source = self.folder.model if resumed else self.job.start_from
         if source is None:
             return None
-        loaded = _read_initial(Path(source), self.recipe)
+        loaded = read_initial(Path(source), self.recipe)
         self.network.load_state_dict(loaded.network.state_dict())
         if not resumed:
             return None
@@ -378,76 +286,6 @@ class _Run:
             "processes": self.ranks.size,
         }
         atomic_write(self.folder.path / "run.json", json.dumps(record, indent=1))
-
-
-def _is_first() -> bool:
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def _is_abandoned(folder: RunFolder) -> bool:
-    """Return True for a training job without a model, without an epoch, and without a living process."""
-    if not folder.job.exists() or folder.owner() is not None:
-        return False
-    results = (folder.model, folder.best, folder.metrics, folder.path / "epochs")
-    return not any(path.exists() for path in results) and _is_training(folder.job)
-
-
-def _is_training(job: Path) -> bool:
-    # Also a job that is refused today, as one with a negative seed.
-    try:
-        content = json.loads(job.read_bytes())
-    except ValueError:
-        return False
-    return isinstance(content, dict) and content.get("kind") == "train"
-
-
-def _read_patches(job: TrainJob) -> tuple[PatchSet, PatchSet]:
-    signal, background = read_patch_set(Path(job.signal)), read_patch_set(Path(job.background))
-    _check_patches(signal, background)
-    return signal, background
-
-
-def _recipe_of(job: TrainJob, signal: PatchSet, background: PatchSet) -> SaxsUnetRecipe:
-    """Return the job's recipe, with what the patches say of how they were cut.
-
-    Where they say nothing (they were not cut by `bgremove patches`), the word
-    of the job stands; where shots differ, no single number is true: None.
-    """
-    told: dict[str, Any] = {"patch": signal.patch, "signal_patches": len(signal), "background_patches": len(background)}
-    if "min_intensity_from" in signal.metadata:
-        chosen = signal.metadata["min_intensity_from"] == "option"
-        told["min_intensity"] = _single_number(signal.metadata.get("min_intensity")) if chosen else None
-    for name in ("mask_threshold", "mask_grow"):
-        if name in background.metadata:
-            told[name] = _single_number(background.metadata[name])
-    return dataclasses.replace(job.recipe, **told)
-
-
-def _single_number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
-
-
-def _read_initial(path: Path, recipe: SaxsUnetRecipe) -> LoadedModel:
-    from napari_bgremove.learning.model_file import read_model
-
-    loaded = read_model(path)
-    if loaded.network.spec != recipe.build_spec():
-        msg = f"'{path}' holds another network than the recipe asks for; give the recipe of that model."
-        raise ComputeError(msg)
-    return loaded
-
-
-def _check_patches(signal: PatchSet, background: PatchSet) -> None:
-    for patches, role in ((signal, "signal"), (background, "background")):
-        if patches.role != role:
-            msg = f"'--{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
-            raise ReadError(msg)
-    if signal.patch != background.patch or signal.patch % NETWORK_STRIDE:
-        msg = (
-            f"'patches' must have one side, a multiple of {NETWORK_STRIDE} pixels; found {signal.patch} (signal) and "
-            f"{background.patch} (background). Cut them again with --patch 128."
-        )
-        raise ReadError(msg)
 
 
 def _rounded(terms: Any) -> dict[str, float]:

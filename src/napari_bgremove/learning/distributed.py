@@ -50,6 +50,11 @@ class Ranks:
         distributed.all_reduce(tensor)
         return dict(zip(names, tensor.tolist(), strict=True))
 
+    def wait_for_all(self) -> None:
+        """Return once every process has come here: one that leaves early would break the connection of the others."""
+        if self.size > 1:
+            distributed.barrier()
+
 
 def local_device(device: torch.device) -> torch.device:
     """Return the device of this process: of several under torchrun, each takes the GPU of its own number.

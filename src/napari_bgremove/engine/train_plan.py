@@ -1,0 +1,199 @@
+"""What a training starts from, settled before anything is computed: its patches, recipe and folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_bgremove._files import atomic_write
+from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.errors import ComputeError, ReadError
+from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.io.patch_sets import read_patch_set
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+
+if TYPE_CHECKING:
+    from napari_bgremove.learning.model_file import LoadedModel
+
+__all__ = ["change_run", "check_training", "create_run", "read_initial", "read_patches", "recipe_of"]
+
+NETWORK_STRIDE = 8  # three poolings by two
+
+
+def check_training(job: TrainJob) -> None:
+    """Raise unless a run of this job could start.
+
+    Raises
+    ------
+    ComputeError
+        When the device is not there, the patches come from a single shot, or
+        the initial model is of another network.
+    ReadError, ModelFileError
+        When a patch set or the initial model cannot be used.
+    """
+    from napari_bgremove.learning.devices import pick_device
+
+    pick_device(job.device)
+    signal, background = read_patches(job)
+    recipe = recipe_of(job, signal, background)
+    recipe.build_datasets(signal, background)
+    if job.start_from is not None:
+        read_initial(Path(job.start_from), recipe)
+
+
+def create_run(folder: RunFolder, job: TrainJob) -> None:
+    """Make the folder of a run that could start; of several processes started by torchrun only the first does.
+
+    A folder in which a training was asked for, but never got as far as a
+    model, is made anew.
+
+    Raises
+    ------
+    ReadError
+        When another run lives there already; and as `check_training`.
+    """
+    check_training(job)
+    if _is_first() and _is_abandoned(folder):
+        for left in (folder.job, folder.events, folder.path / "run.json"):
+            left.unlink(missing_ok=True)
+    folder.create_once(job.model_dump_json(indent=1))
+
+
+def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
+    """Change how a run goes on: write the changed job and an event that says so.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    job : TrainJob
+        As it stands in the folder.
+    **changes
+        Fields of the job, and `epochs` of its recipe; what is equal to the
+        old value is no change.
+
+    Returns
+    -------
+    TrainJob
+        To give to `run_training`.
+
+    Raises
+    ------
+    ReadError
+        When a living process works in the folder.
+    ComputeError
+        When the device is not there.
+    ValueError
+        When `epochs` is less than the job says.
+    """
+    from napari_bgremove.learning.devices import pick_device
+
+    epochs = changes.pop("epochs", job.recipe.epochs)
+    if epochs < job.recipe.epochs:
+        msg = f"'epochs' of a run can only grow: it must be at least {job.recipe.epochs}; found {epochs}."
+        raise ValueError(msg)
+    recipe = dataclasses.replace(job.recipe, epochs=epochs)
+    old = {name: getattr(job, name) for name in TrainJob.model_fields}
+    changed = TrainJob(**{**old, **changes, "recipe": recipe})
+    pick_device(changed.device)
+    if changed == job or not _is_first():
+        return changed
+    owner = folder.owner()
+    if owner is not None and owner != os.getpid():
+        msg = f"'{folder.path}' is in use by process {owner}; stop that run first."
+        raise ReadError(msg)
+    said = {name: [old[name], value] for name, value in changes.items() if old[name] != value}
+    if epochs != job.recipe.epochs:
+        said["epochs"] = [job.recipe.epochs, epochs]
+    atomic_write(folder.job, changed.model_dump_json(indent=1))
+    folder.emit("changed", changes=said)
+    return changed
+
+
+def _is_first() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _is_abandoned(folder: RunFolder) -> bool:
+    """Return True for a training job without a model, without an epoch, and without a living process."""
+    if not folder.job.exists() or folder.owner() is not None:
+        return False
+    results = (folder.model, folder.best, folder.metrics, folder.path / "epochs")
+    return not any(path.exists() for path in results) and _is_training(folder.job)
+
+
+def _is_training(job: Path) -> bool:
+    # Also a job that is refused today, as one with a negative seed.
+    try:
+        content = json.loads(job.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.get("kind") == "train"
+
+
+def read_patches(job: TrainJob) -> tuple[PatchSet, PatchSet]:
+    """Return the signal and the background patches of a job, once they are known to fit together.
+
+    Raises
+    ------
+    ReadError
+        When a file cannot be used, was given for the other role, or the sizes differ.
+    """
+    signal, background = read_patch_set(Path(job.signal)), read_patch_set(Path(job.background))
+    _check_patches(signal, background)
+    return signal, background
+
+
+def recipe_of(job: TrainJob, signal: PatchSet, background: PatchSet) -> SaxsUnetRecipe:
+    """Return the job's recipe, with what the patches say of how they were cut.
+
+    Where they say nothing (they were not cut by `bgremove patches`), the word
+    of the job stands; where shots differ, no single number is true: None.
+    """
+    told: dict[str, Any] = {"patch": signal.patch, "signal_patches": len(signal), "background_patches": len(background)}
+    if "min_intensity_from" in signal.metadata:
+        chosen = signal.metadata["min_intensity_from"] == "option"
+        told["min_intensity"] = _single_number(signal.metadata.get("min_intensity")) if chosen else None
+    for name in ("mask_threshold", "mask_grow"):
+        if name in background.metadata:
+            told[name] = _single_number(background.metadata[name])
+    return dataclasses.replace(job.recipe, **told)
+
+
+def _single_number(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None
+
+
+def read_initial(path: Path, recipe: SaxsUnetRecipe) -> LoadedModel:
+    """Return the model to begin or to go on with.
+
+    Raises
+    ------
+    ModelFileError
+        When the file cannot be used.
+    ComputeError
+        When it holds another network than the recipe asks for.
+    """
+    from napari_bgremove.learning.model_file import read_model
+
+    loaded = read_model(path)
+    if loaded.network.spec != recipe.build_spec():
+        msg = f"'{path}' holds another network than the recipe asks for; give the recipe of that model."
+        raise ComputeError(msg)
+    return loaded
+
+
+def _check_patches(signal: PatchSet, background: PatchSet) -> None:
+    for patches, role in ((signal, "signal"), (background, "background")):
+        if patches.role != role:
+            msg = f"'--{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
+            raise ReadError(msg)
+    if signal.patch != background.patch or signal.patch % NETWORK_STRIDE:
+        msg = (
+            f"'patches' must have one side, a multiple of {NETWORK_STRIDE} pixels; found {signal.patch} (signal) and "
+            f"{background.patch} (background). Cut them again with --patch 128."
+        )
+        raise ReadError(msg)
