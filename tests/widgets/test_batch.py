@@ -110,8 +110,9 @@ def test_a_second_run_updates_the_layers(
     panel.options.merge.setCurrentText("mean")
     run_all(qtbot, panel, lambda: click(panel, "All frames"))
     assert [layer.name for layer in viewer.layers] == names
-    record = read_provenance(viewer.layers[names[1]].metadata["napari_bgremove"]["files"]["signal"])
+    record = viewer.layers[f"stack - signal{ALL}"].metadata["napari_bgremove"]
     assert record["options"]["merge"] == "mean"
+    assert record["model"] == read_provenance(record["files"]["signal"])["model"]
 
 
 def test_a_folder_is_separated_file_by_file_and_a_row_shows_its_file(
@@ -137,35 +138,35 @@ def test_a_folder_is_separated_file_by_file_and_a_row_shows_its_file(
     assert_array_equal(signal.data, read_image(tmp_path / "out" / f"{Path(name).stem}-signal.tif"))
 
 
-def test_stop_answers_at_once_and_leaves_no_process(
-    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None], tmp_path: Path
-) -> None:
+@pytest.fixture
+def long_run(qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]) -> Any:
+    """The process of a run that would go on for a while."""
     viewer.add_image(_stack(300), name="long")
     panel.image_choice.layer = viewer.layers["long"]
     click(panel, "All frames")
     qtbot.waitUntil(lambda: len(panel.batch.frames) > 1, timeout=120_000)
     process = panel.batch.run._process
     assert process is not None
+    return process
+
+
+def test_stop_answers_at_once_and_leaves_no_process(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None], long_run: Any, tmp_path: Path
+) -> None:
     click(panel, "Stop")
     assert "Stopping" in panel.batch_form.status.text()
     qtbot.waitUntil(panel.batch_form.stack_button.isEnabled, timeout=60_000)
     assert "Stopped" in panel.batch_form.status.text()
-    assert not psutil.pid_exists(process.pid)
+    assert not psutil.pid_exists(long_run.pid)
     assert not list((tmp_path / "out").glob("*.tif*")), "no half file"
     assert [layer.name for layer in viewer.layers] == ["stack", "long"]
 
 
-def test_a_run_ends_with_its_panel(qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]) -> None:
-    viewer.add_image(_stack(300), name="long")
-    panel.image_choice.layer = viewer.layers["long"]
-    click(panel, "All frames")
-    qtbot.waitUntil(lambda: len(panel.batch.frames) > 0, timeout=120_000)
-    process = panel.batch.run._process
-    assert process is not None
+def test_a_run_ends_with_its_panel(qtbot: Any, viewer: Any, panel: SeparatePanel, long_run: Any) -> None:
     viewer.window.remove_dock_widget(panel)
     panel.close()
     panel.deleteLater()
-    qtbot.waitUntil(lambda: process.poll() is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: long_run.poll() is not None, timeout=20_000)
 
 
 def test_a_single_image_is_no_stack(viewer: Any, panel: SeparatePanel, click: Callable[..., None]) -> None:

@@ -122,6 +122,15 @@ def test_profiles_are_those_of_the_numerics(
     assert_allclose(mean, expected)
 
 
+def test_the_parts_of_a_renamed_image_are_still_found(
+    viewer: Any, panel: ComparePanel, click: Callable[..., None]
+) -> None:
+    viewer.layers["shot"].name = "renamed"
+    click(panel, "Flip (K)")
+    click(panel, "Flip (K)")
+    assert [name for name in visible(viewer) if name != "renamed"] == ["shot - signal"]
+
+
 def test_a_poni_file_gives_profiles_over_q(
     qtbot: Any, panel: ComparePanel, click: Callable[..., None], tmp_path: Path
 ) -> None:

@@ -93,6 +93,26 @@ def test_an_image_that_goes_meanwhile_gets_no_result(
     assert len(viewer.layers) == 0
 
 
+def test_an_image_that_shows_something_else_meanwhile_gets_no_result(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    click(panel, "Separate this frame")
+    viewer.layers["stack"].data = np.ones((3, 30, 40))
+    qtbot.waitUntil(panel.button.isEnabled, timeout=60_000)
+    assert "shows something else now" in panel.message.text
+    assert [layer.name for layer in viewer.layers] == ["stack"]
+
+
+def test_a_second_run_follows_an_image_that_was_moved(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    separate(qtbot, panel, click)
+    viewer.layers["stack"].scale, viewer.layers["stack"].translate = (1, 4, 4), (0, 7, 8)
+    separate(qtbot, panel, click)
+    assert_array_equal(viewer.layers["stack - signal"].scale, (4, 4))
+    assert_array_equal(viewer.layers["stack - signal"].translate, (7, 8))
+
+
 def test_a_file_that_is_no_model_is_refused_in_one_sentence(qtbot: Any, panel: SeparatePanel, tmp_path: Path) -> None:
     (tmp_path / "no.safetensors").write_bytes(b"not a model")
     panel.choose_model(tmp_path / "no.safetensors")

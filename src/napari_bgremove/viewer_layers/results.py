@@ -24,6 +24,9 @@ PARTS = {
     "residual": "residual",
 }
 
+# What of a layer says where it lies.
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
 
 def find_layer(viewer: Viewer | ViewerModel, name: str, *, role: str) -> Layer | None:
     """Return the layer of that name if we made it for that role."""
@@ -48,6 +51,8 @@ def put_image(
     if layer is not None and layer.ndim == values.ndim:
         layer.data = values
         layer.metadata = metadata
+        for place in options.keys() & PLACE:  # the measured image may have been moved meanwhile
+            setattr(layer, place, options[place])
         return layer
     if layer is not None:
         viewer.layers.remove(layer)
@@ -81,6 +86,8 @@ def put_separation(
         for all of it.
     """
     layers, geometry = {}, geometry_of(image, ndim=ndim)
+    # The name for people and files, the number for as long as the viewer lives: names change.
+    origin = {"of": image.name, "of_layer": str(image.unique_id)}
     for part, values in parts.items():
         shared = part in ("signal", "background")
         options: dict[str, Any] = shifted(geometry, corner) if corner else dict(geometry)
@@ -89,7 +96,7 @@ def put_separation(
         else:
             options |= {"colormap": "viridis", "visible": False}
         name = f"{image.name} - {PARTS[part]}{suffix}"
-        layers[part] = put_image(viewer, name, values, role=part, record={**record, "of": image.name}, **options)
+        layers[part] = put_image(viewer, name, values, role=part, record={**record, **origin}, **options)
     link_display(viewer, [image, *(layers[part] for part in ("signal", "background") if part in layers)])
     return layers
 

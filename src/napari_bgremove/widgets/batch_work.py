@@ -14,7 +14,7 @@ from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.evaluation.triage import TriagedFrame, rank_frames, write_triage_csv
 from napari_bgremove.io.images import find_image_files, open_images
-from napari_bgremove.io.results import leave_out_results
+from napari_bgremove.io.results import leave_out_results, read_provenance
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.frames import export_frames, show_frame, untouched_file
 from napari_bgremove.viewer_layers.results import put_image, put_separation
@@ -185,7 +185,7 @@ class BatchWork(QObject):
 
     def _put_stack(self, layer: Any, files: dict[str, str]) -> None:
         stacks = {part: open_images(files[part]).data for part in PARTS if part in files}
-        record = {"method": "saxs_unet", "files": files}
+        record = {**read_provenance(files["signal"]), "files": files}
         put_separation(self._viewer, layer, stacks, record=record, ndim=layer.ndim, suffix=ALL_FRAMES)
 
     def _on_frame_chosen(self, name: str, frame: int) -> None:
@@ -204,7 +204,8 @@ class BatchWork(QObject):
             self._report(error)
             return
         image = put_image(self._viewer, SHOWN, measured, role="batch")
-        put_separation(self._viewer, image, parts, record={"method": "saxs_unet", "files": files, "frame": frame})
+        record = {**read_provenance(files["signal"]), "files": files, "frame": frame}
+        put_separation(self._viewer, image, parts, record=record)
 
     def _on_verdict(self, verdict: str) -> None:
         key = self._form.table.chosen

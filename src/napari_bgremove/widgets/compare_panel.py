@@ -136,7 +136,8 @@ class ComparePanel(Panel):
         ours = {
             record["role"]: layer
             for layer in self.viewer.layers
-            if (record := layer.metadata.get("napari_bgremove", {})).get("of") == before.name
+            if (record := layer.metadata.get("napari_bgremove", {})).get("of_layer") == str(before.unique_id)
+            or record.get("of") == before.name
         }
         return [before, *(ours[part] for part in PARTS if part in ours and part != "uncertainty")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from napari_bgremove.engine.scripts import as_command, as_python_for_image
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name
-from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, view_of
+from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape, view_of
 from napari_bgremove.viewer_layers.results import put_separation
 from napari_bgremove.widgets.batch_form import NEXT_KEY, PREVIOUS_KEY, BatchForm
 from napari_bgremove.widgets.batch_work import BatchWork
@@ -24,6 +25,7 @@ from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.parts.offered_layers import unwrapped
 from napari_bgremove.widgets.parts.viewer_keys import bind_key
 from napari_bgremove.widgets.separate_forms import OptionsForm, describe_ledger
 from napari_bgremove.workspace import workspace_of
@@ -49,7 +51,8 @@ class SeparatePanel(Panel):
         self.ledger.setWordWrap(True)
         self.batch_form = BatchForm()
         self.batch = BatchWork(napari_viewer, self.batch_form, self.make_job, self.message.show_error)
-        self._asked: tuple[Any, tuple[int, ...], tuple[int, ...]] | None = None
+        # Image, its frame shape, frame and corner of the question that is open.
+        self._asked: tuple[weakref.ref[Any], tuple[int, int], tuple[int, ...], tuple[int, ...]] | None = None
         self._lay_out()
         self._show_model()
         self.connections.connect(self.workspace.events.model_file, self._on_model_chosen)
@@ -142,7 +145,7 @@ class SeparatePanel(Panel):
         return self.image_choice.layer
 
     def _ask(self, image: Any, values: Any, corner: tuple[int, ...] = ()) -> None:
-        self._asked = image, frame_index(self.viewer, image), corner
+        self._asked = weakref.ref(unwrapped(image)), frame_shape(image), frame_index(self.viewer, image), corner
         self.engine.ask(
             "separate", self._on_separated, arrays={"image": values}, model=str(self.model_file),
             device=self.device.currentText(), **self.options.values,
@@ -176,9 +179,14 @@ class SeparatePanel(Panel):
         if reply.kind == "failed":
             self.message.show_text(reply.values["message"])
             return
-        image, index, corner = self._asked or (None, (), ())
+        assert self._asked is not None
+        reference, shape, index, corner = self._asked
+        image = reference()
         if image is None or image not in self.viewer.layers:
             self.message.show_text("The image is gone; its result was dropped.")
+            return
+        if frame_shape(image) != shape:
+            self.message.show_text("The image shows something else now; the result was dropped.")
             return
         parts = {name: reply.arrays[name] for name in ("background", "signal", "uncertainty")}
         if self.options.residual.isChecked():
