@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_bgremove.evaluation.triage import measure_trust, rank_frames, write_triage_csv
+from napari_bgremove.images.pairs import measure_hit_share
 from napari_bgremove.separation import Separation
 
 
@@ -41,6 +42,19 @@ def test_pixels_without_measurement_do_not_count() -> None:
 def test_of_nothing_there_is_no_share() -> None:
     empty = np.full((4, 5), np.nan)
     assert measure_trust(Separation(empty, empty, empty)) == {}
+
+
+@pytest.mark.parametrize("in_counts", [False, True])
+def test_hits_of_a_result_are_those_that_a_patch_of_it_would_show(in_counts: bool) -> None:
+    """One measure for training and result: a trace taken from every pixel is no hit."""
+    rng = np.random.default_rng(0)
+    hits = np.where(rng.random((128, 128)) < 0.05, 40.0, 0.0)
+    noise = rng.poisson(0.5, hits.shape) if in_counts else rng.normal(0, 1.5, hits.shape)
+    patch = (hits if in_counts else hits + noise).astype(np.float32)  # as recorded where no signal is
+    taken = np.maximum(hits, 0.01)
+    found = measure_trust(Separation(hits + noise - taken, taken, hits + noise))["hit_share"]
+    assert found == pytest.approx(measure_hit_share(patch[None]), abs=1e-3)
+    assert found == pytest.approx(np.mean(hits > 0), abs=1e-3)
 
 
 def _figures(unsure: float, hits: float) -> dict[str, float]:

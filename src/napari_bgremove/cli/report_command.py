@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from napari_bgremove.evaluation.report_card import HarmRow, Method, ReportCard
 
 _DATA_HELP = "Folder with saxs/signal and saxs/noise; otherwise BGREMOVE_DATA or ../shared/data."
-_TITLES = {
-    "sr90": "Real images, real Sr-90 hits",
-    "weak": "Weak noise: doing nothing is the bar",
-    "cosmic": "Real images, real cosmic-ray hits",
-}
 _LEVELS = {"sr90": (3.0, 10.0, 30.0, 100.0), "weak": (30.0, 100.0, 300.0), "cosmic": (3.0, 10.0, 30.0, 100.0)}
 _VARIANTS: dict[str, dict[str, Any]] = {
     "literal": {"normalization": "literal"},
@@ -55,9 +50,9 @@ _GENERATED_SEEDS = range(12)
 @click.option(
     "--hits",
     "kinds",
-    type=click.Choice(list(_TITLES)),
+    type=click.Choice(list(_LEVELS)),
     multiple=True,
-    default=("sr90", "weak"),
+    default=("sr90", "weak", "cosmic"),
     show_default=True,
     help="Which high-energy hits are added; repeatable.",
 )
@@ -90,16 +85,20 @@ def command(
     """Judge models on real scattering images with real high-energy hits added.
 
     The same patches, hits and seeds every time. The classical filters are
-    tuned with each source left out in turn; the models have seen none of it.
+    tuned with each source left out in turn; no model was trained on any of it.
     """
     from napari_bgremove.evaluation.baselines import read_tuning
+    from napari_bgremove.evaluation.card_page import as_page
     from napari_bgremove.evaluation.card_writers import as_document
+    from napari_bgremove.evaluation.real_files import SIGNAL_FILES
     from napari_bgremove.evaluation.real_set import count_real_patches
     from napari_bgremove.evaluation.report_card import measure_harm, run_card
-    from napari_bgremove.learning.devices import limited_threads
+    from napari_bgremove.learning.devices import describe_device, limited_threads, pick_device
 
     folder = data or Path(os.environ.get("BGREMOVE_DATA", "../shared/data"))
     methods = _methods(models, device, precision)
+    computes = describe_device(pick_device(device))
+    click.echo(f"Computing on {computes}.", err=True)
     with limited_threads(threads):
         # The filters are not tuned on cosmic rays: they meet them as a model does, unprepared.
         cards = [
@@ -113,10 +112,12 @@ def command(
             )
             for kind in kinds
         ]
-        harm_rows = measure_harm(_clean_images(folder), methods) if harm else ()
+        ticker = _Ticker("without hits", len(SIGNAL_FILES) + len(_GENERATED_SEEDS), "images")
+        harm_rows = measure_harm(_clean_images(folder), methods, report=ticker) if harm else ()
         varied = _run_variants(folder, models, cards, device) if variants else None
     first = next(iter(methods))
-    text = _as_page(cards, harm_rows, varied, first)
+    typed = f"bgremove report{' --variants' if variants else ''} --out {out.name}"
+    text = as_page(cards, first, harm=harm_rows, varied=varied, command=typed, device=computes)
     click.echo("\n" + text)
     document = _write_files(out, cards, harm_rows, text, first)
     if varied is not None:
@@ -156,59 +157,6 @@ def _run_variants(folder: Path, models: tuple[str, ...], cards: list[ReportCard]
         folder, methods, hits="sr90", levels=levels, classical_rows=known,
         report=_Ticker("variants", count_real_patches(levels)),
     )  # fmt: skip
-
-
-def _variants_as_markdown(card: ReportCard, varied: ReportCard, first: str) -> str:
-    """Return the variants beside the default, and which normalisation the card speaks for."""
-    from napari_bgremove.evaluation.card_writers import table_as_markdown
-
-    levels = sorted({level.level_kev for level in varied.levels})
-    found = {(level.method, level.level_kev): level for level in (*card.levels, *varied.levels)}
-    names = [first, *dict.fromkeys(level.method for level in varied.levels)]
-    head = ["applied", *(f"{what} {kev:g} keV" for kev in levels for what in ("PSNR (dB)", "abs flux bias"))]
-    cells = [
-        [f"**{name}** (default)" if name == first else name]
-        + [
-            text
-            for kev in levels
-            for text in (f"{found[name, kev].psnr_db:.2f}", f"{100 * found[name, kev].flux_bias:.1f} %")
-        ]
-        for name in names
-    ]
-    gains = [found[first, kev].psnr_db - found["literal", kev].psnr_db for kev in levels]
-    verdict = "conserving" if sum(gains) > 0 else "literal"
-    texts = ", ".join(f"{gain:+.2f} dB at {kev:g} keV" for gain, kev in zip(gains, levels, strict=True))
-    return (
-        f"{table_as_markdown(head, cells)}\nConserving against literal normalisation, the same weights: {texts}. The "
-        f"card speaks for *{verdict}*. Literal clips what exceeds the 99.95th percentile of a patch and adds the lower "
-        "bound to both parts, so its parts do not add up to the measured image.\n"
-    )
-
-
-def _as_page(cards: list[ReportCard], harm: tuple[HarmRow, ...], varied: ReportCard | None, first: str) -> str:
-    from napari_bgremove.evaluation.card_writers import as_markdown, harm_as_markdown
-
-    parts = ["# Report card\n", _INTRODUCTION]
-    parts += [f"## {_TITLES[card.hits]}\n\n{as_markdown(card)}" for card in cards]
-    if harm:
-        parts.append(f"## Images without hits: do no harm\n\n{harm_as_markdown(harm)}")
-    if varied is not None:
-        card = next(card for card in cards if card.hits == varied.hits)
-        parts.append(f"## The same network, applied in other ways\n\n{_variants_as_markdown(card, varied, first)}")
-    parts.append("![Examples](report-card-examples.png)\n\n![Gains](report-card-gains.png)\n")
-    return "\n".join(parts)
-
-
-_INTRODUCTION = """\
-Made by `bgremove report --out docs`. Each test image is a real scattering image plus real high-energy hits recorded
-elsewhere, summed; the 99th percentile of each 128 x 128 patch is scaled to the stated level. PSNR is in the paper's
-normalisation (bounds from the noisy patch). The classical filters are tuned on other hits with the source left out:
-*tuned* is the filter, family and parameters, that did best on the other sources; *best in hindsight* is the tuned
-family that turns out best on the very source, which nobody could have chosen beforehand. Flux bias is the median over
-patches of abs(sum of the estimated signal / sum of the true signal - 1). The largest usable scattering vector is given
-as a radius in pixels: up to it the mean of every ring is within 20 % of the truth; the files have no common geometry
-that would turn it into a q. Ledger residual: what neither signal nor background holds, relative to the sum measured.
-"""
 
 
 def _clean_images(folder: Path) -> Iterator[CleanImage]:
@@ -259,14 +207,14 @@ def _method(network: Any, options: Any) -> Method:
 class _Ticker:
     """Shows how far the patches of a card are: one line on a terminal, a line per quarter elsewhere."""
 
-    def __init__(self, kind: str, total: int) -> None:
-        self._kind, self._total = kind, total
+    def __init__(self, kind: str, total: int, what: str = "patches") -> None:
+        self._kind, self._total, self._what = kind, total, what
         self._done, self._started = 0, time.monotonic()
 
     def __call__(self, line: str) -> None:
         self._done += 1
         left = (self._total - self._done) * (time.monotonic() - self._started) / self._done
-        text = f"{self._kind}: {self._done}/{self._total} patches, {describe_duration(left)} left"
+        text = f"{self._kind}: {self._done}/{self._total} {self._what}, {describe_duration(left)} left"
         if sys.stderr.isatty():
             click.echo(f"\r{text + '  ' + line:<100}", nl=self._done == self._total, err=True)
         elif self._done % max(1, self._total // 4) == 0:

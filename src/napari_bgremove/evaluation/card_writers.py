@@ -84,6 +84,7 @@ def _level_table(card: ReportCard) -> str:
         "worst source",
         "gain over best in hindsight",
         "worst source",
+        "gain over raw, worst source",
         "abs flux bias, median source",
         "worst source",
     ]
@@ -96,6 +97,7 @@ def _level_table(card: ReportCard) -> str:
             f"{_number(one.worst_gain_db, 2, '+')} ({one.worst_source})",
             _number(one.strict_gain_db, 2, "+"),
             f"{_number(one.worst_strict_gain_db, 2, '+')} ({one.worst_strict_source})",
+            _number(one.worst_gain_over_raw_db, 2, "+"),
             _percent(one.flux_bias),
             _percent(one.worst_flux_bias),
         ]

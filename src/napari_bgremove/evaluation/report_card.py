@@ -101,13 +101,19 @@ def run_card(
     return ReportCard(hits, split, tuple(rows), sources, summarise_levels(sources), tuple(examples.values()))
 
 
-def measure_harm(images: Iterable[CleanImage], methods: Mapping[str, Method]) -> tuple[HarmRow, ...]:
+def measure_harm(
+    images: Iterable[CleanImage], methods: Mapping[str, Method], *, report: Callable[[str], None] | None = None
+) -> tuple[HarmRow, ...]:
     """Apply methods to images without hits; the smaller the sum of what they take, the better.
 
     Parameters
     ----------
     images : iterable of CleanImage
         From `iter_clean_images`, or generated x-ray-only shots.
+    methods : mapping of str to callable
+        As in `run_card`.
+    report : callable, optional
+        Called with a line after each image.
     """
     rows = []
     for image in images:
@@ -118,6 +124,8 @@ def measure_harm(images: Iterable[CleanImage], methods: Mapping[str, Method]) ->
             seconds = time.perf_counter() - start
             taken = np.abs(signal - image.values)[image.valid].sum(dtype=np.float64)
             rows.append(HarmRow(name, image.source, image.file, float(taken / total), seconds))
+        if report is not None:
+            report(image.file)
     return tuple(rows)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_bgremove._files import atomic_write
+from napari_bgremove.images.pairs import measure_hit_share
 from napari_bgremove.separation import Separation
 
 __all__ = ["FIGURES", "TriagedFrame", "measure_trust", "rank_frames", "write_triage_csv"]
@@ -30,7 +32,8 @@ def measure_trust(separation: Separation) -> dict[str, float]:
         unsure_share: sum of the uncertainty over the sum of |measured|.
         residual_share: |sum of the residual| over the same.
         background_share: sum of the background over the same.
-        hit_share: share of the usable pixels from which something was taken.
+        hit_share: share of the usable pixels that were hit, by the measure
+        that is taken of training patches (`measure_hit_share`).
         Empty when no pixel is usable, or nothing was measured at all: no
         share of nothing.
     """
@@ -45,8 +48,19 @@ def measure_trust(separation: Separation) -> dict[str, float]:
         "unsure_share": unsure / total,
         "residual_share": abs(float(separation.residual[usable].sum(dtype=np.float64))) / total,
         "background_share": float(background[usable].sum(dtype=np.float64)) / total,
-        "hit_share": float(np.count_nonzero(background[usable] > 0)) / int(usable.sum()),
+        "hit_share": measure_hit_share(np.where(usable, _as_recorded(measured, background), np.nan)[None]),
     }
+
+
+def _as_recorded(measured: NDArray[Any], background: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a background as a patch of it is recorded: with the read noise that a result leaves to the signal.
+
+    Without it the traces that a network takes everywhere would count as hits;
+    in an image of whole counts so would any fraction of one.
+    """
+    recorded = np.where(measured < 0, measured, background).astype(np.float32)
+    known = measured[np.isfinite(measured)]
+    return np.rint(recorded) if np.array_equal(known, np.rint(known)) else recorded
 
 
 @dataclass(frozen=True)
