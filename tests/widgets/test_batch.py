@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
+from napari_bgremove.evaluation.triage import rank_frames
 from napari_bgremove.io.images import read_image
 from napari_bgremove.io.results import read_provenance
 from napari_bgremove.learning.inference import options_of, separate_image
@@ -100,6 +101,27 @@ def test_the_table_begins_with_the_most_suspicious_frame_and_keys_walk_it(
     assert [(int(r["frame"]), r["verdict"]) for r in rows] == list(
         zip(order, ["accepted", "rejected", ""], strict=True)
     )
+
+
+def test_keys_walk_the_table_whatever_layer_is_active_and_napari_keeps_its_own(
+    qtbot: Any, viewer: Any, panel: SeparatePanel
+) -> None:
+    """P paints in a labels layer: there the other pair walks, and in the panel both do."""
+    ranked = rank_frames([("stack", frame, {"unsure_share": 1 - 0.1 * frame}) for frame in range(3)])
+    panel.batch_form.table.show_frames(ranked, {})
+    panel.batch_form.set_filled(True)
+    mask = viewer.add_labels(np.zeros(SHAPE, int))
+    canvas, table, button = canvas_of(panel), panel.batch_form.table, panel.batch_form.findChildren(QPushButton)[-1]
+    key = Qt.Key
+    for place, pressed, row in (
+        (canvas, key.Key_PageDown, 0), (canvas, key.Key_N, 1), (canvas, key.Key_N, 2), (canvas, key.Key_PageUp, 1),
+        (table, key.Key_P, 0), (table, key.Key_N, 1), (button, key.Key_PageDown, 2), (button, key.Key_P, 1),
+    ):  # fmt: skip
+        qtbot.keyClick(place, pressed)
+        assert table.currentIndex().row() == row
+        assert mask.mode == "pan_zoom"
+    qtbot.keyClick(canvas, key.Key_P)
+    assert (table.currentIndex().row(), mask.mode) == (1, "paint")
 
 
 def test_a_second_run_updates_the_layers(

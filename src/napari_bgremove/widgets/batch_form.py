@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
 from napari_bgremove.widgets.batch_table import BatchTable
 from napari_bgremove.widgets.parts.fields import make_button
 
-__all__ = ["NEXT_KEY", "PREVIOUS_KEY", "BatchForm"]
+__all__ = ["BatchForm"]
 
-NEXT_KEY, PREVIOUS_KEY = "N", "P"
+KEYS_HINT = "While a labels, points or shapes layer is active, P is napari's: Page Down and Page Up always work."
 
 
 class BatchForm(QWidget):
@@ -54,6 +56,11 @@ class BatchForm(QWidget):
         """The table appears with its first row."""
         self._triage.setVisible(on)
 
+    def keyPressEvent(self, event: Any) -> None:
+        """The keys of the table work wherever in the form a person has clicked."""
+        if not self.table.walk(event):
+            super().keyPressEvent(event)
+
     def _ask_for_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if path:
@@ -81,12 +88,15 @@ class BatchForm(QWidget):
         below.addWidget(self.table)
         below.addLayout(
             _row(
-                make_button(f"Previous ({PREVIOUS_KEY})", lambda: self.table.step(-1)),
-                make_button(f"Next ({NEXT_KEY})", lambda: self.table.step(1)),
+                make_button("Previous (P)", lambda: self.table.step(-1), tip=f"P or Page Up. {KEYS_HINT}"),
+                make_button("Next (N)", lambda: self.table.step(1), tip=f"N or Page Down. {KEYS_HINT}"),
                 make_button("Accept", lambda: self.verdict_given.emit("accepted")),
                 make_button("Reject", lambda: self.verdict_given.emit("rejected")),
             )
         )
+        hint = QLabel("Walk: N and P, or Page Down and Page Up.")
+        hint.setToolTip(KEYS_HINT)
+        below.addWidget(hint)
         below.addWidget(make_button("Export table...", self._ask_for_export, tip="With what was accepted."))
         layout.addWidget(self._triage)
 

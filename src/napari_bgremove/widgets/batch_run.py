@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import threading
 import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from napari_bgremove.widgets.run_follower import RunFollower
 __all__ = ["BatchRun"]
 
 GRACE_MS = 15_000  # a frame of a large detector takes some seconds
+GONE_MS = 500  # slower than the follower, which may still have something to read
 
 
 class BatchRun(QObject):
@@ -39,6 +43,9 @@ class BatchRun(QObject):
         self._grace.setSingleShot(True)
         self._grace.setInterval(GRACE_MS)
         self._grace.timeout.connect(self._on_grace_over)
+        self._gone = QTimer(self)
+        self._gone.setInterval(GONE_MS)
+        self._gone.timeout.connect(self._on_look_whether_gone)
         self._finalizer: Any = None
 
     @property
@@ -59,7 +66,7 @@ class BatchRun(QObject):
         self._process = start_attached(run, threads=read_preferences().engine_threads)
         # Also when the window goes without a word.
         self._finalizer = weakref.finalize(self, _clean_up, self._process, run.path)
-        self.destroyed.connect(self._finalizer)
+        self.destroyed.connect(partial(_do_apart, self._finalizer))
         self._follower.follow(run)
 
     def stop(self) -> None:
@@ -69,22 +76,34 @@ class BatchRun(QObject):
             self._grace.start()
 
     def close(self) -> None:
-        """End the run, whatever it does, and take its folder away."""
+        """End the run, whatever it does, and take its folder away; nobody waits for it."""
         self._follower.leave()
         self._grace.stop()
+        self._gone.stop()
         if self._finalizer is not None:
-            self._finalizer()
+            _do_apart(self._finalizer)
         elif self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._finalizer = self._process = self._folder = None
 
     def _on_grace_over(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            _do_apart(partial(end_process, self._process))
+            self._gone.start()
+
+    def _on_look_whether_gone(self) -> None:
+        # One that was ended by force says nothing any more.
+        if self._process is not None and self._process.poll() is not None:
+            self._on_ended("stopped", "")
 
     def _on_ended(self, how: str, sentence: str) -> None:
         self.close()
         self.ended.emit(how, sentence)
+
+
+def _do_apart(act: Callable[[], Any], *_sent: Any) -> None:
+    """Do what may take seconds off the window's thread; Python does not end before it is done."""
+    threading.Thread(target=act, daemon=False).start()
 
 
 def _clean_up(process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -6,21 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from napari_bgremove.evaluation.triage import TriagedFrame
 
-__all__ = ["BatchTable"]
+__all__ = ["WALKING_KEYS", "BatchTable"]
 
 Key = tuple[str, int]
+# Two pairs: napari's own P (paint, add points, draw a polygon) wins in the canvas while such a layer is active.
+WALKING_KEYS = {"N": 1, "P": -1, "PageDown": 1, "PageUp": -1}
+_STEPS: dict[int, int] = {getattr(Qt.Key, f"Key_{name}"): by for name, by in WALKING_KEYS.items()}
 # Head, tip, and what a cell says.
 COLUMNS: tuple[tuple[str, str, Callable[[TriagedFrame], str]], ...] = (
     ("Frame", "File or layer, and the frame in it, counted from 0.", lambda f: f"{f.name} [{f.frame}]"),
     ("Unsure", "Disagreement of the four grids, as a share of what was measured.", lambda f: _cell(f, "unsure_share")),
     ("Residual", "What neither part explains, as a share.", lambda f: _cell(f, "residual_share")),
     ("Taken", "Background, as a share.", lambda f: _cell(f, "background_share")),
-    ("Hit", "Share of the pixels from which something was taken.", lambda f: _cell(f, "hit_share")),
+    ("Hit", "Share of the pixels that were hit, measured as on the training patches.", lambda f: _cell(f, "hit_share")),
 )
 _SIGNS = {"accepted": "✓ ", "rejected": "✗ "}
 _LOOK = QColor("#d98c00")
@@ -65,6 +68,18 @@ class BatchTable(QTableView):
         count = self._rows.rowCount()
         if count:
             self.selectRow(min(max(self.currentIndex().row() + by, 0), count - 1))
+
+    def walk(self, event: QKeyEvent) -> bool:
+        """Step as a key says; False when it says nothing of it."""
+        if event.key() not in _STEPS or event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            return False
+        self.step(_STEPS[event.key()])
+        return True
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Qt itself would look for a row that begins with the letter."""
+        if not self.walk(event):
+            super().keyPressEvent(event)
 
     def _on_row_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if self._choosing and current.row() >= 0:

@@ -18,7 +18,8 @@ from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape, view_of
 from napari_bgremove.viewer_layers.results import put_separation
-from napari_bgremove.widgets.batch_form import NEXT_KEY, PREVIOUS_KEY, BatchForm
+from napari_bgremove.widgets.batch_form import BatchForm
+from napari_bgremove.widgets.batch_table import WALKING_KEYS
 from napari_bgremove.widgets.batch_work import BatchWork
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
@@ -59,8 +60,8 @@ class SeparatePanel(Panel):
         self.batch_form.stack_requested.connect(self.separate_stack)
         self.batch_form.folder_requested.connect(self.separate_folder)
         self.batch_form.export_requested.connect(self.export_table)
-        for key, method in ((NEXT_KEY, self.show_next), (PREVIOUS_KEY, self.show_previous)):
-            self.destroyed.connect(bind_key(napari_viewer, key, method))
+        for key, by in WALKING_KEYS.items():
+            self.destroyed.connect(bind_key(napari_viewer, key, self.show_next if by > 0 else self.show_previous))
 
     @property
     def model_file(self) -> Path:
