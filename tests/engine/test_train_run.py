@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bgremove.engine import train_run
 from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.run_folder import RunFolder
@@ -88,20 +89,24 @@ def test_kill_9_leaves_a_loadable_model_and_a_resumable_run(tmp_path: Path, trai
     assert not list(folder.path.glob(".*.tmp"))
 
 
-@pytest.mark.parametrize("killed_at", ["_checkpoint", "_append_metrics", "_drop_old_epochs"])
+@pytest.mark.parametrize(
+    "killed_at",
+    [(_Run, "_checkpoint"), (train_run, "append_metrics"), (train_run, "drop_old_epochs")],
+    ids=["checkpoint", "metrics", "old epochs"],
+)
 def test_a_kill_right_after_the_best_epoch_does_not_lose_it(
-    tmp_path: Path, train_job: TrainJob, monkeypatch: pytest.MonkeyPatch, killed_at: str
+    tmp_path: Path, train_job: TrainJob, monkeypatch: pytest.MonkeyPatch, killed_at: tuple[object, str]
 ) -> None:
     """The first of three epochs is the best; the process ends at each place where it is being written."""
     losses = [0.1, 0.5, 0.4]
     monkeypatch.setattr(Training, "validate", lambda training: {"loss": losses[training.epoch]})
     folder = _new_run(tmp_path / "run", train_job)
 
-    def kill(*_: object) -> None:
+    def kill(*_: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Run, killed_at, kill)
+        patch.setattr(*killed_at, kill)
         with pytest.raises(KeyboardInterrupt):
             run_training(folder, train_job)
     assert run_training(folder, train_job) == "finished"
@@ -259,6 +264,12 @@ def test_the_recipe_says_how_the_patches_were_really_cut(tmp_path: Path, train_j
         assert used == {"patch": 32, "signal_patches": 24, "background_patches": 24, "min_intensity": 7.5}
         assert (recipe["mask_threshold"], recipe["mask_grow"]) == (6.0, None)  # two shots, two ways to grow
     assert record["patches"] == {role: {"patches": 24, **metadata} for role, metadata in told.items()}
+    provenance = read_model(folder.best).description.provenance
+    assert provenance["trained_on"] == (
+        "24 signal patches of 4 shots (xray0.tif) and 24 background patches of 4 shots (full0.tif)"
+    )
+    (loss,) = [e["validation"]["loss"] for e in folder.read_events()[0] if e["event"] == "epoch"]
+    assert provenance["validation_loss"] == loss
 
 
 def test_a_batch_beyond_the_memory_is_an_event_and_the_run_goes_on(
@@ -292,6 +303,19 @@ def test_the_group_of_processes_is_left_whatever_happens(
     with pytest.raises(ReadError):
         run_training(folder, train_job.model_copy(update={"signal": train_job.background}))
     assert left == ["left", "left"]
+
+
+def test_who_hears_of_an_epoch_finds_its_files(tmp_path: Path, train_job: TrainJob) -> None:
+    folder = _new_run(tmp_path / "run", train_job)
+    found: list[bool] = []
+
+    def look(event: dict) -> None:
+        if event["event"] == "epoch":
+            files = folder.best, folder.model, folder.preview(event["epoch"]), folder.epoch_model(event["epoch"])
+            found.append(all(file.exists() for file in files))
+
+    run_training(folder, train_job, listener=look)
+    assert found == [True] * 3
 
 
 def test_only_the_last_ten_epochs_and_every_tenth_are_kept(tmp_path: Path, train_job: TrainJob) -> None:

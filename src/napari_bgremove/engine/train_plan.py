@@ -19,7 +19,7 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 if TYPE_CHECKING:
     from napari_bgremove.learning.model_file import LoadedModel
 
-__all__ = ["change_run", "check_training", "create_run", "read_initial", "read_patches", "recipe_of"]
+__all__ = ["change_job", "change_run", "check_training", "create_run", "read_initial", "read_patches", "recipe_of"]
 
 NETWORK_STRIDE = 8  # three poolings by two
 
@@ -64,7 +64,21 @@ def create_run(folder: RunFolder, job: TrainJob) -> None:
 
 
 def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
-    """Change how a run goes on: write the changed job and an event that says so.
+    """Change how a run goes on, once its device is known to be there; otherwise as `change_job`.
+
+    Raises
+    ------
+    ComputeError
+        When the device is not there; and as `change_job`.
+    """
+    from napari_bgremove.learning.devices import pick_device
+
+    pick_device(changes.get("device", job.device))
+    return change_job(folder, job, **changes)
+
+
+def change_job(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
+    """Write the changed job of a run and an event that says so; needs no torch.
 
     Parameters
     ----------
@@ -84,13 +98,9 @@ def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
     ------
     ReadError
         When a living process works in the folder.
-    ComputeError
-        When the device is not there.
     ValueError
         When `epochs` is less than the job says.
     """
-    from napari_bgremove.learning.devices import pick_device
-
     epochs = changes.pop("epochs", job.recipe.epochs)
     if epochs < job.recipe.epochs:
         msg = f"'epochs' of a run can only grow: it must be at least {job.recipe.epochs}; found {epochs}."
@@ -98,7 +108,6 @@ def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
     recipe = dataclasses.replace(job.recipe, epochs=epochs)
     old = {name: getattr(job, name) for name in TrainJob.model_fields}
     changed = TrainJob(**{**old, **changes, "recipe": recipe})
-    pick_device(changed.device)
     if changed == job or not _is_first():
         return changed
     owner = folder.owner()
@@ -189,11 +198,11 @@ def read_initial(path: Path, recipe: SaxsUnetRecipe) -> LoadedModel:
 def _check_patches(signal: PatchSet, background: PatchSet) -> None:
     for patches, role in ((signal, "signal"), (background, "background")):
         if patches.role != role:
-            msg = f"'--{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
+            msg = f"'{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
             raise ReadError(msg)
     if signal.patch != background.patch or signal.patch % NETWORK_STRIDE:
         msg = (
             f"'patches' must have one side, a multiple of {NETWORK_STRIDE} pixels; found {signal.patch} (signal) and "
-            f"{background.patch} (background). Cut them again with --patch 128."
+            f"{background.patch} (background). Extract them again with one patch size, as 128."
         )
         raise ReadError(msg)

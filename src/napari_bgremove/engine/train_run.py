@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import hashlib
-import io
-import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.run_record import append_metrics, drop_old_epochs, write_preview, write_run_record
 from napari_bgremove.engine.train_plan import read_initial, read_patches, recipe_of
+from napari_bgremove.engine.training_data import describe_training_data
 from napari_bgremove.images.pairs import measure_hit_share
-from napari_bgremove.images.patches import PatchSet
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +29,6 @@ __all__ = ["run_training"]
 PAUSE_SECONDS = 0.2  # between two looks whether a pause is over
 # A step-exact checkpoint at least this often, so that a kill loses little.
 CHECKPOINT_SECONDS = 30.0
-KEPT_EPOCHS = 10
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -104,8 +99,14 @@ class _Run:
         training, held = self.recipe.build_datasets(signal, background)
         training = dataclasses.replace(training, samples=self.job.samples_per_epoch)
         self.network: AdditiveNetwork = self.recipe.build_network()
-        self.hit_share = round(measure_hit_share(background.patches), 5)
         self.best = float("inf")
+        # What a model file tells of its training, besides how far it got.
+        self.provenance: dict[str, Any] = {
+            "trained_on": describe_training_data(signal, background),
+            "hit_share": round(measure_hit_share(background.patches), 5),
+        }
+        if self.job.start_from is not None:
+            self.provenance["started_from"] = Path(self.job.start_from).name
         restored = self._read_checkpoint()
         self.training: Training = Training(
             self.network,
@@ -127,7 +128,9 @@ class _Run:
             steps=self.training.steps,
             resumed=restored is not None,
         )
-        self._write_run_record({"signal": signal, "background": background})
+        if self.ranks.is_first:
+            patches = {"signal": signal, "background": background}
+            write_run_record(self.folder, self.job, self.recipe, patches, processes=self.ranks.size)
 
     def go(self, should_stop: Callable[[], bool]) -> str:
         """Iterate the training and write what happens."""
@@ -187,6 +190,22 @@ class _Run:
         return agreed["stop"] > 0
 
     def _finish_epoch(self, done: EpochDone) -> None:
+        if not self.ranks.is_first:
+            return
+        loss = done.validation.get("loss", done.training["loss"])
+        self.provenance["validation_loss"] = float(f"{loss:.6g}")
+        if loss < self.best:
+            # Before the checkpoint that knows of it: a kill between the two
+            # repeats the epoch, and loses no best model.
+            self.best = loss
+            self._write(self.folder.best)
+        self._checkpoint()
+        self._write(self.folder.epoch_model(done.epoch))
+        drop_old_epochs(self.folder, done.epoch, keep_every=self.job.keep_every)
+        append_metrics(self.folder, done)
+        assert self.training.validation is not None  # built above
+        write_preview(self.folder, done.epoch, self.network, self.training.validation, self.device)
+        # Last: who hears of an epoch finds its files.
         self.emit(
             "epoch",
             epoch=done.epoch,
@@ -195,19 +214,6 @@ class _Run:
             training=_rounded(done.training),
             validation=_rounded(done.validation),
         )
-        if not self.ranks.is_first:
-            return
-        loss = done.validation.get("loss", done.training["loss"])
-        if loss < self.best:
-            # Before the checkpoint that knows of it: a kill between the two
-            # repeats the epoch, and loses no best model.
-            self.best = loss
-            self._write(self.folder.best)
-        self._checkpoint()
-        self._write(self.folder.epoch_model(done.epoch))
-        self._drop_old_epochs(done.epoch)
-        self._append_metrics(done)
-        self._write_preview(done.epoch)
 
     def _checkpoint(self) -> None:
         if not self.ranks.is_first:
@@ -222,8 +228,8 @@ class _Run:
             self.network,
             epochs_done=self.training.epoch,
             steps_per_epoch=self.training.steps,
-            hit_share=self.hit_share,
             written=time.time(),
+            **self.provenance,
         )
         if progress:
             description = description.model_copy(update={"progress": progress})
@@ -238,63 +244,12 @@ class _Run:
         self.network.load_state_dict(loaded.network.state_dict())
         if not resumed:
             return None
+        if "validation_loss" in loaded.description.provenance:
+            self.provenance["validation_loss"] = loaded.description.provenance["validation_loss"]
         numbers = dict(loaded.description.progress)
         self.best = numbers.pop("best", float("inf"))
         return loaded.training, numbers
 
-    def _append_metrics(self, done: EpochDone) -> None:
-        names = sorted(done.training)
-        header = ["epoch", "seconds", *(f"training_{n}" for n in names), *(f"validation_{n}" for n in names)]
-        row: list[Any] = [done.epoch, f"{done.seconds:.3f}"]
-        row += [f"{part.get(n, float('nan')):.8g}" for part in (done.training, done.validation) for n in names]
-        old = self.folder.metrics.read_text().splitlines(keepends=True) if self.folder.metrics.exists() else []
-        # A resumed run may repeat an epoch that was measured but not checkpointed.
-        kept = [line for line in old[1:] if int(line.split(",")[0]) < done.epoch]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        text.writelines(kept)
-        writer.writerow(row)
-        atomic_write(self.folder.metrics, text.getvalue())
-
-    def _write_preview(self, epoch: int) -> None:
-        from napari_bgremove.learning.inference import ApplyOptions, predict_tiles
-
-        held = self.training.validation
-        assert held is not None  # built above
-        pair = {name: values[:, 0] for name, values in held.batch(0, [0]).items()}
-        parts = predict_tiles(self.network, pair["measured"], options=ApplyOptions(device=self.device))
-        predicted = dict(zip(("predicted_signal", "predicted_background"), parts, strict=True))
-        self.folder.write_preview(epoch, {name: values[0] for name, values in (pair | predicted).items()})
-
-    def _drop_old_epochs(self, epoch: int) -> None:
-        for old in list(self.folder.kept_epochs()):
-            if old <= epoch - KEPT_EPOCHS and (old + 1) % self.job.keep_every:
-                self.folder.epoch_model(old).unlink()
-
-    def _write_run_record(self, patches: dict[str, PatchSet]) -> None:
-        from napari_bgremove.learning.devices import describe_software
-
-        if not self.ranks.is_first:
-            return
-        record = {
-            "recipe": self.recipe.to_dict(),
-            "data": {name: _file_hash(Path(getattr(self.job, name))) for name in ("signal", "background")},
-            "shots": {role: len(one.shot_names) for role, one in patches.items()},
-            "patches": {role: {"patches": len(one), **one.metadata} for role, one in patches.items()},
-            "versions": describe_software(),
-            "processes": self.ranks.size,
-        }
-        atomic_write(self.folder.path / "run.json", json.dumps(record, indent=1))
-
 
 def _rounded(terms: Any) -> dict[str, float]:
     return {name: float(f"{value:.6g}") for name, value in terms.items()}
-
-
-def _file_hash(path: Path) -> dict[str, str]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"file": path.name, "sha256": digest.hexdigest()}

@@ -128,7 +128,7 @@ def halve_on_out_of_memory(
             if not _is_out_of_memory(error):
                 raise
             if batch == 1:
-                msg = f"Out of memory with a single {what}; use the CPU (--device cpu) or a smaller network."
+                msg = f"Out of memory with a single {what}; use the CPU (device cpu) or a smaller network."
                 raise ComputeError(msg) from error
         torch.cuda.empty_cache()  # outside the except block: the traceback holds the tensors
         batch //= 2
@@ -152,7 +152,7 @@ def explain_out_of_memory() -> Iterator[None]:
     except RuntimeError as error:
         if not _is_out_of_memory(error):
             raise
-        msg = "Out of memory; close what else uses the device, use the CPU (--device cpu) or a smaller network."
+        msg = "Out of memory; close what else uses the device, use the CPU (device cpu) or a smaller network."
         raise ComputeError(msg) from error
 
 
