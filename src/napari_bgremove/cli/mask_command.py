@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
-from napari_bgremove.cli.shots import Gate, open_shots, show_progress
+from napari_bgremove.cli.shots import Gate, Shot, open_shots, show_progress
+from napari_bgremove.cli.signal_masks import propose_mask
+from napari_bgremove.errors import ComputeError, ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @click.command("mask")
@@ -55,30 +62,62 @@ def command(
 
     Writes NAME-signal-mask.tif (white where signal is) and prints how much of
     the image it covers and how many patch positions stay free. A stack gives
-    one mask, of its mean image.
+    one mask, of its mean image. An image without signal gives no mask and is
+    named at the end (exit code 1); the masks of the others are written.
     """
+    from napari_bgremove.io.masks import write_mask
+    from napari_bgremove.io.targets import check_targets
+
+    gated = Gate(**gate)
+    inputs = [open_shots([path], dataset=dataset, gate=gated) for path in existing_files(images)]
+    targets = [out / f"{shots[0].stack.name}-signal-mask.tif" for shots in inputs]
+    check_targets([(str(shots[0].stack.path), [target]) for shots, target in zip(inputs, targets, strict=True)])
+    numbers = {"threshold": threshold, "window": window, "grow": grow, "minimum_size": minimum_size}
+    figures, failures = [], []
+    several = show_progress(inputs, label="signal masks", length=len(inputs)) if len(inputs) > 1 else None
+    with several or nullcontext(inputs) as bar:
+        for shots, target in zip(bar, targets, strict=True):
+            try:
+                mask = _mask_of(shots, numbers, leave_out_hot_pixels=leave_out_hot_pixels, alone=several is None)
+            except (ReadError, ComputeError) as error:
+                failures.append(str(error))
+                continue
+            write_mask(target, mask, role="signal")
+            figures.append(_figures(shots, mask, patch) | {"mask": str(target)})
+    for line in figures:
+        click.echo(
+            f"{Path(line['file']).name}: signal covers {line['coverage']:.1%}; {line['free_positions']} free positions "
+            f"for {patch} x {patch} patches -> {line['mask']}"
+        )
+    write_json(json_file, {"masks": figures})
+    if failures:
+        others = f"{len(failures)} of {len(inputs)} images gave no mask, the others are written. "
+        raise ComputeError((others if len(inputs) > 1 else "") + failures[0])
+
+
+def _mask_of(
+    shots: Sequence[Shot], numbers: dict[str, Any], *, leave_out_hot_pixels: bool, alone: bool
+) -> NDArray[np.bool_]:
+    """Estimate the mask of the mean of all frames of a file; a file alone shows its own progress."""
     import numpy as np
 
     from napari_bgremove.images.mask_rules import find_hot_pixels
-    from napari_bgremove.images.masks import count_free_positions, estimate_signal_mask
     from napari_bgremove.images.stacks import mean_image
-    from napari_bgremove.io.masks import write_mask
 
-    figures = []
-    for path in existing_files(images):
-        shots = open_shots([path], dataset=dataset, gate=Gate(**gate))
-        stack = shots[0].stack
-        several = show_progress(shots, label=f"averaging {stack.path.name}", length=len(shots))
-        with several if len(shots) > 1 else nullcontext(shots) as frames:
-            image = mean_image(shot.read() for shot in frames)
-        if leave_out_hot_pixels:
-            image = np.where(find_hot_pixels(image), np.nan, image)
-        mask = estimate_signal_mask(image, threshold=threshold, window=window, grow=grow, minimum_size=minimum_size)
-        target = write_mask(out / f"{stack.name}-signal-mask.tif", mask, role="signal")
-        free = count_free_positions(~mask, patch)
-        figures.append({"file": path, "mask": str(target), "coverage": float(mask.mean()), "free_positions": free})
-        click.echo(
-            f"{stack.path.name}: signal covers {mask.mean():.1%}; {free} free positions for {patch} x "
-            f"{patch} patches -> {target}"
-        )
-    write_json(json_file, {"masks": figures})
+    file = shots[0].stack.path.name
+    bar = show_progress(shots, label=f"averaging {file}", length=len(shots)) if alone and len(shots) > 1 else None
+    with bar or nullcontext(shots) as frames:
+        image = mean_image(shot.read() for shot in frames)
+    if leave_out_hot_pixels:
+        image = np.where(find_hot_pixels(image), np.nan, image)
+    return propose_mask(image, name=file, **numbers)
+
+
+def _figures(shots: Sequence[Shot], mask: NDArray[np.bool_], patch: int) -> dict[str, Any]:
+    from napari_bgremove.images.masks import count_free_positions
+
+    return {
+        "file": str(shots[0].stack.path),
+        "coverage": float(mask.mean()),
+        "free_positions": count_free_positions(~mask, patch),
+    }
