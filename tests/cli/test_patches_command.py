@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,88 @@ def test_no_more_than_a_few_frames_are_in_memory(bgremove: Any, shots: Path, mon
     assert most <= 2
 
 
+@pytest.fixture
+def dark(shots: Path) -> Path:
+    """An x-ray-only shot without signal, but not at zero: read noise on a pedestal."""
+    noise = np.random.default_rng(1).normal(10, 0.3, (64, 80)).astype(np.float32)
+    np.save(shots / "xray-only-1.npy", noise)
+    return shots / "xray-only-1.npy"
+
+
+NO_SIGNAL = (
+    "'xray-only-1.npy' must show signal: nothing of 64 pixels or more is left above the local background by 4 times "
+    "its scatter. Lower --threshold, or leave this shot out."
+)
+
+
+def test_a_dark_image_gives_no_mask(bgremove: Any, shots: Path, dark: Path) -> None:
+    called = bgremove("mask", dark, "--out", shots / "m")
+    assert (called.code, called.err) == (1, f"bgremove: {NO_SIGNAL}\n")
+    assert not (shots / "m").exists()
+    shrunk = bgremove("mask", shots / "xray-only-0.npy", "--out", shots / "m", "--grow", -40)
+    assert "'xray-only-0.npy' must show signal: nothing of 64 pixels or more is left when shrunk by 40" in shrunk.err
+
+
+def test_one_dark_image_does_not_cost_the_masks_of_the_others(bgremove: Any, shots: Path, dark: Path) -> None:
+    called = bgremove("mask", shots / "xray-only-*.npy", "--out", shots / "m", "--json", shots / "f.json")
+    assert (called.code, called.err) == (
+        1, f"bgremove: 1 of 3 images gave no mask, the others are written. {NO_SIGNAL}\n",
+    )  # fmt: skip
+    names = ["xray-only-0-signal-mask.tif", "xray-only-2-signal-mask.tif"]
+    assert sorted(path.name for path in (shots / "m").iterdir()) == names
+    assert [Path(line["mask"]).name for line in json.loads((shots / "f.json").read_text())["masks"]] == names
+    assert "xray-only-2.npy: signal covers" in called.out
+
+
+def test_a_dark_x_ray_only_shot_masks_no_full_shot(bgremove: Any, shots: Path, dark: Path) -> None:
+    """All signal of its full shot would be learnt as background."""
+    called = bgremove(*_patches(shots, *FEW))
+    assert (called.code, called.err) == (1, f"bgremove: {NO_SIGNAL}\n")
+    assert not (shots / "p").exists()
+    np.save(dark, np.zeros((64, 80), np.float32))
+    assert "'xray-only-1' must show signal: none of its usable pixels" in bgremove(*_patches(shots, *FEW)).err
+
+
+def test_the_mean_of_dark_shots_masks_no_full_shot(bgremove: Any, shots: Path, dark: Path) -> None:
+    for i in (0, 2):
+        np.save(shots / f"xray-only-{i}.npy", np.load(dark))
+    called = bgremove(*_patches(shots, *FEW, full="full-0.npy"))
+    assert called.err.startswith("bgremove: 'mean of the x-ray-only shots' must show signal")
+
+
+def test_how_much_a_mask_covers_is_said_of_each_full_shot(bgremove: Any, shots: Path) -> None:
+    called = bgremove(*_patches(shots, *FEW, "--json", shots / "f.json"))
+    coverage = json.loads((shots / "f.json").read_text())["mask_coverage"]
+    assert [file for file, _ in coverage] == [f"full-{i}.npy" for i in range(3)]
+    for file, share in coverage:
+        assert 0.2 <= share <= 0.4  # the stripe, grown by 8 pixels
+        assert f"  {file}: signal mask covers {share:.1%}\n" in called.out
+
+
+@pytest.mark.parametrize("command", ["mask", "separate"])
+def test_two_inputs_never_become_one_file(bgremove: Any, shots: Path, command: str) -> None:
+    for folder in "ab":
+        (shots / folder).mkdir()
+        shutil.copy(shots / "xray-only-0.npy", shots / folder / "x.npy")
+    result = "x-signal-mask.tif" if command == "mask" else "x-signal.tif"
+    called = bgremove(command, shots / "a" / "x.npy", shots / "b" / "x.npy", "--out", shots / "m")
+    assert (called.code, called.err) == (
+        1,
+        f"bgremove: '{shots / 'b' / 'x.npy'}' and '{shots / 'a' / 'x.npy'}' would both be written as '{result}'; "
+        "write them into different folders.\n",
+    )
+    assert not (shots / "m").exists()
+
+
+def test_a_mask_never_overwrites_an_input(bgremove: Any, shots: Path) -> None:
+    inputs = [write_image(shots / name, np.ones((64, 80)), provenance={}) for name in ("x.tif", "x-signal-mask.tif")]
+    before = inputs[1].read_bytes()
+    called = bgremove("mask", *inputs, "--out", shots)
+    assert called.code == 1
+    assert "would overwrite the input 'x-signal-mask.tif'; choose another folder" in called.err
+    assert inputs[1].read_bytes() == before
+
+
 def _mask_of(shots: Path, name: str) -> np.ndarray:
     return read_image(shots / "m" / f"{name}-signal-mask.tif") != 0
 
@@ -198,6 +281,7 @@ def test_long_work_shows_how_far_it_is(bgremove: Any, shots: Path) -> None:
     stack = np.stack([np.load(shots / f"xray-only-{i}.npy") for i in range(3)])
     write_image(shots / "stack.tif", stack, provenance={})
     assert "averaging stack.tif" in bgremove("mask", shots / "stack.tif", "--out", shots / "m").out
+    assert "signal masks" in bgremove("mask", shots / "xray-only-*.npy", "--out", shots / "m").out
     said = bgremove(*_patches(shots, *FEW)).out
     assert "signal patches" in said
     assert "background patches" in said

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from napari_bgremove.errors import ComputeError
+from napari_bgremove.images import patches as patches_module
 from napari_bgremove.images.masks import free_positions
 from napari_bgremove.images.patches import (
     PatchSet,
@@ -162,9 +163,23 @@ def test_no_patch_above_the_threshold_is_refused_with_the_brightest_found() -> N
         )
 
 
-def test_a_dark_image_has_no_signal_patch() -> None:
-    with pytest.raises(ComputeError, match="No signal patch above the threshold"):
-        extract_signal_patches(np.zeros((40, 40), np.float32), count=3, seed=0, patch=PATCH)
+@pytest.mark.parametrize(
+    ("pixels", "options", "sentence"),
+    [
+        ([0.0, 0.0], {}, "none of its usable pixels is above zero. Leave this shot out."),
+        ([0.0, -3.0], {"min_intensity": 5.0}, "none of its usable pixels is above zero. Leave this shot out."),
+        ([1.0, -3.0], {}, "the mean of its usable pixels must be above zero, found -1. Leave this shot out, or choose"),
+    ],
+)
+def test_a_dark_image_is_refused_before_a_single_try(
+    pixels: list[float], options: dict[str, float], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lowering the threshold could not help, so it is not advised."""
+    monkeypatch.setattr(patches_module, "_cut", None)
+    dark = np.resize(np.array(pixels, np.float32), (40, 40))
+    dark[0, 0] = np.nan
+    with pytest.raises(ComputeError, match=f"'shot 7' must show signal: {sentence}"):
+        extract_signal_patches(dark, count=3, seed=0, patch=PATCH, name="shot 7", **options)
 
 
 def test_an_image_of_missing_pixels_is_refused_by_its_cause() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,11 @@ import click
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
 from napari_bgremove.cli.shots import Gate, Shot, open_shots, show_progress
+from napari_bgremove.cli.signal_masks import signal_masks
 from napari_bgremove.errors import ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_bgremove.images.patches import PatchSet
 
 
@@ -103,9 +101,10 @@ def command(
     signal = _note(_cut_signal(references, recipe, any_angle=any_angle), references, made_of)
     # With a mask of the person's own, no threshold was used.
     used = {name: None if mask else getattr(recipe, name) for name in ("mask_threshold", "mask_grow")}
-    background = _cut_background(references, shots, mask, recipe)
+    background, coverage = _cut_background(references, shots, mask, recipe)
+    _print_coverage(coverage)
     background = _note(background, shots, {**made_of, **used, "signal_mask": mask, "pairing": pairing})
-    figures: dict[str, Any] = {"pairing": pairing}
+    figures: dict[str, Any] = {"pairing": pairing, "mask_coverage": coverage}
     for role, patches in (("signal", signal), ("background", background)):
         target = write_patch_set(out / f"{role}.npz", patches)
         figures[role] = {"patches": len(patches), "shots": len(patches.shot_names), "file": str(target)}
@@ -162,42 +161,28 @@ def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe, *, any_angle
 
 def _cut_background(
     references: Sequence[Shot], shots: Sequence[Shot], mask: str | None, recipe: SaxsUnetRecipe
-) -> PatchSet:
+) -> tuple[PatchSet, list[tuple[str, float]]]:
+    """Return the patches, and the name of each full shot with the share that its signal mask covers."""
     from napari_bgremove.images.patches import extract_background_patches, join_patch_sets
 
     count = -(-recipe.background_patches // len(shots))
-    masks = _signal_masks(references, shots, mask, recipe)
+    masks = signal_masks(references, shots, mask, recipe)
+    sets, coverage = [], []
     with show_progress(zip(shots, masks, strict=True), label="background patches", length=len(shots)) as bar:
-        sets = [
-            extract_background_patches(
+        for i, (shot, signal_mask) in enumerate(bar):
+            coverage.append((shot.file, float(signal_mask.mean())))
+            patches = extract_background_patches(
                 shot.read(), signal_mask, count=count, seed=recipe.seed + i, patch=recipe.patch, name=shot.name
             )
-            for i, (shot, signal_mask) in enumerate(bar)
-        ]
-    return join_patch_sets(sets)
+            sets.append(patches)
+    return join_patch_sets(sets), coverage
 
 
-def _signal_masks(
-    references: Sequence[Shot], shots: Sequence[Shot], mask: str | None, recipe: SaxsUnetRecipe
-) -> Iterator[NDArray[np.bool_]]:
-    """Yield the signal mask of each full shot, as `_pair` has said; one image in memory at a time."""
-    from napari_bgremove.images.masks import estimate_signal_mask
-    from napari_bgremove.images.stacks import mean_image
-    from napari_bgremove.io.masks import read_mask
-
-    assert recipe.mask_threshold is not None  # given by the options
-    assert recipe.mask_grow is not None
-    numbers: dict[str, Any] = {"threshold": recipe.mask_threshold, "grow": recipe.mask_grow}
-    if mask is None and len(references) == len(shots):
-        for reference in references:
-            yield estimate_signal_mask(reference.read(), **numbers)
-        return
-    if mask is not None:
-        one = read_mask(mask, shape=shots[0].shape, role="signal")
-    else:
-        one = estimate_signal_mask(mean_image(reference.read() for reference in references), **numbers)
-    for _ in shots:
-        yield one
+def _print_coverage(coverage: Sequence[tuple[str, float]]) -> None:
+    for file, share in coverage[:20]:
+        click.echo(f"  {file}: signal mask covers {share:.1%}")
+    if len(coverage) > 20:
+        click.echo(f"  ... and {len(coverage) - 20} more")
 
 
 def _note(patches: PatchSet, shots: Sequence[Shot], made_of: dict[str, Any]) -> PatchSet:

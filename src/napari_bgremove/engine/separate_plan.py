@@ -10,6 +10,7 @@ from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.errors import ComputeError, ReadError
 from napari_bgremove.io.images import open_images
 from napari_bgremove.io.results import is_result
+from napari_bgremove.io.targets import check_targets
 
 __all__ = ["PlannedInput", "plan_separation"]
 
@@ -35,7 +36,7 @@ def plan_separation(job: SeparateJob) -> list[PlannedInput]:
         separation wrote.
     """
     plan = [_plan_one(job, path) for path in job.inputs]
-    _check_targets(job, plan)
+    _check_targets(plan)
     return plan
 
 
@@ -49,24 +50,12 @@ def _plan_one(job: SeparateJob, path: str) -> PlannedInput:
     return PlannedInput(path, {**targets, "ledger": Path(job.out) / f"{name}.json"})
 
 
-def _check_targets(job: SeparateJob, plan: Sequence[PlannedInput]) -> None:
-    inputs = {Path(path).resolve() for path in job.inputs}
-    taken: dict[Path, str] = {}
-    for one in plan:
-        for target in (path.resolve() for path in one.targets.values()):
-            if target in taken:
-                msg = (
-                    f"'{one.path}' and '{taken[target]}' would both be written as '{target.name}'; separate them into "
-                    "different folders."
-                )
-                raise ComputeError(msg)
-            taken[target] = one.path
-            if target in inputs:
-                msg = f"'{one.path}' would overwrite the input '{target.name}'; choose another folder for the results."
-                raise ComputeError(msg)
-            if target.exists() and not is_result(target):
-                msg = (
-                    f"'{target}' exists and is no result of a separation; it would be overwritten. Choose another "
-                    "folder for the results."
-                )
-                raise ComputeError(msg)
+def _check_targets(plan: Sequence[PlannedInput]) -> None:
+    check_targets([(one.path, one.targets.values()) for one in plan])
+    for target in (path.resolve() for one in plan for path in one.targets.values()):
+        if target.exists() and not is_result(target):
+            msg = (
+                f"'{target}' exists and is no result of a separation; it would be overwritten. Choose another "
+                "folder for the results."
+            )
+            raise ComputeError(msg)

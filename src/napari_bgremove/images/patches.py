@@ -153,7 +153,8 @@ def extract_signal_patches(
     Raises
     ------
     ComputeError
-        When the image is smaller than a patch, or no patch is bright enough.
+        When the image is smaller than a patch or holds no signal, or no patch
+        is bright enough.
     ValueError
         When `count` or `patch` is not above zero, or `seed` is negative.
     """
@@ -168,8 +169,9 @@ def extract_signal_patches(
     disc = int(np.ceil((patch - 1) * np.sqrt(2))) + 1  # 181 for 128: the diagonal between pixel centres
     turns = any_angle and min(rows, columns) >= disc
     chosen = min_intensity is not None
+    usable_values = image[np.isfinite(image)]
+    _check_signal(usable_values, name, min_intensity)
     if min_intensity is None:
-        usable_values = image[np.isfinite(image)]
         min_intensity = 0.1 * float(usable_values.mean() if usable_values.size else 0) * patch * patch
     kept: list[tuple[Image, tuple[float, float], float]] = []
     best, tries = -np.inf, 0
@@ -333,6 +335,21 @@ def _check_numbers(count: int, patch: int, seed: int) -> None:
     check_positive("count", count)
     check_positive("patch", patch, unit="pixels")
     check_range("seed", seed, 0, np.inf)
+
+
+def _check_signal(usable_values: Image, name: str, min_intensity: float | None) -> None:
+    """Refuse a dark image before thousands of tries: no threshold would find signal in it."""
+    if not usable_values.size:
+        return  # the tries say what is wrong
+    if usable_values.max() <= 0:
+        msg = f"'{name}' must show signal: none of its usable pixels is above zero. Leave this shot out."
+        raise ComputeError(msg)
+    if min_intensity is None and (mean := float(usable_values.mean())) <= 0:
+        msg = (
+            f"'{name}' must show signal: the mean of its usable pixels must be above zero, found {mean:.3g}. Leave "
+            "this shot out, or choose 'min_intensity'."
+        )
+        raise ComputeError(msg)
 
 
 def _random_centre(rng: np.random.Generator, shape: tuple[int, int], patch: int, angle: float) -> tuple[float, float]:
