@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scipy import ndimage
 from torch import Tensor
 
+from napari_bgremove.learning.checks import compare_turned
 from napari_bgremove.learning.networks import (
     PRESETS,
     STRIDE,
@@ -56,41 +57,27 @@ def _turn(x: Tensor, quarters: int) -> Tensor:
     return torch.rot90(x, quarters, (-2, -1))
 
 
-def _equivariance_error(network: AdditiveNetwork, x: Tensor) -> float:
-    """Largest deviation of latents and outputs over three turns, relative to the largest latent."""
-    with torch.inference_mode():
-        parts = [network.latents(x), *network(x)]
-        worst = 0.0
-        for quarters in (1, 2, 3):
-            turned = _turn(x, quarters)
-            others = [network.latents(turned), *network(turned)]
-            worst = max(
-                worst, *(float((_turn(p, quarters) - o).abs().max()) for p, o in zip(parts, others, strict=True))
-            )
-        return worst / float(parts[0].abs().max())
-
-
 @pytest.mark.parametrize("topology", ["D", "A"])
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_commutes_with_quarter_turns(preset: str, topology: str) -> None:
     """1e-5 is the promise of the specification; float32 rounding is 1e-7 per operation."""
     x = _input(1, 1, 32, 32) if preset == "paper" else _input(1, 1, 48, 32)
     network = _live(NetworkSpec(fields=PRESETS[preset], topology=topology), x)
-    assert _equivariance_error(network, x) <= 1e-5
+    assert compare_turned(network, x) <= 1e-5
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 8, 8), (1, 1, 24, 56), (3, 1, 40, 16)])
 def test_any_multiple_of_the_stride_commutes_with_quarter_turns(shape: tuple[int, ...]) -> None:
     x = _input(*shape)
     network = _live(NetworkSpec(fields=TINY), x)
-    assert _equivariance_error(network, x) <= 1e-5
+    assert compare_turned(network, x) <= 1e-5
 
 
 @pytest.mark.parametrize("guides", [(3,), (5, 9, 15)])
 def test_a_guided_network_commutes_with_quarter_turns(guides: tuple[int, ...]) -> None:
     x = _input(1, 1, 24, 40)
     network = _live(NetworkSpec(fields=TINY, guides=guides), x)
-    assert _equivariance_error(network, x) <= 1e-5
+    assert compare_turned(network, x) <= 1e-5
 
 
 @pytest.mark.parametrize("size", [3, 5, 9])
@@ -116,7 +103,7 @@ def test_in_double_precision_the_symmetry_is_exact_to_rounding() -> None:
     x = _input(1, 1, 32, 24).double()
     network = build_network(NetworkSpec(fields=(2, 2, 3, 4), topology="A"), seed=1).double()
     network.head.conv.bias.data += 0.1
-    assert _equivariance_error(network, x) < 1e-13
+    assert compare_turned(network, x) < 1e-13
 
 
 @pytest.mark.parametrize("topology", ["D", "A"])
@@ -124,8 +111,7 @@ def test_the_plain_unet_does_not_commute(topology: str) -> None:
     """A trap test: if this network passed, the measure above would prove nothing."""
     x = _input(1, 1, 32, 32)
     assert (
-        _equivariance_error(_live(NetworkSpec(family="plain_unet", fields=(4, 8, 16, 32), topology=topology), x), x)
-        > 0.01
+        compare_turned(_live(NetworkSpec(family="plain_unet", fields=(4, 8, 16, 32), topology=topology), x), x) > 0.01
     )
 
 
@@ -149,7 +135,7 @@ def test_a_single_wrong_tap_of_a_single_kernel_would_be_seen(monkeypatch: pytest
     kernel = kernel.detach().clone()
     kernel[:4, 5, 0, 1] += 0.1
     monkeypatch.setattr(layer, "expand", lambda: (kernel, bias))
-    assert _equivariance_error(network, x) > 1e-4
+    assert compare_turned(network, x) > 1e-4
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

@@ -145,7 +145,7 @@ def merge_weights(predictions: Image) -> Image:
     -----
     The 2 carries the unit of the image: measured in keV, an outlier of a few
     keV keeps half its weight; in units a thousand times smaller it keeps
-    almost none. Give the calibration, or merge by the median.
+    almost none. The median has no unit.
     """
     present = np.isfinite(predictions)
     values = np.where(present, predictions, 0)
