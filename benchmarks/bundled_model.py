@@ -25,6 +25,7 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
+from napari_bgremove.engine.training_data import describe_training_data
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.pairs import measure_hit_share
@@ -214,14 +215,18 @@ def ship(out: Path, run: str) -> dict[str, Any]:
     about = json.loads((folder.path / "run.json").read_text())
     loaded = read_model(folder.best)
     provenance = dict(loaded.description.provenance)
-    if "hit_share" not in provenance:
-        provenance["hit_share"] = round(measure_hit_share(read_patch_set(out / "background.npz").patches), 5)
+    signal, background = (
+        dataclasses.replace(patches, metadata={**patches.metadata, "generated": True})
+        for patches in (read_patch_set(out / f"{role}.npz") for role in ("signal", "background"))
+    )
+    provenance["hit_share"] = round(measure_hit_share(background.patches), 5)
+    provenance["trained_on"] = describe_training_data(signal, background)
     description = loaded.description.model_copy(update={"provenance": provenance})
-    write_model(BUNDLED_MODEL, loaded.network, description)
-    record = {
-        "model": BUNDLED_MODEL.name,
-        "made": "benchmarks/bundled_model.py: patches, train, ship; generated shots only",
+    job = read_job(folder.job)
+    assert isinstance(job, TrainJob)
+    stage = {
         "data": {role: _describe(about, role) for role in ("signal", "background")},
+        "started_from": "random weights" if job.start_from is None else "the stage before",
         "epochs": len(losses),
         "best_epoch": int(np.argmin(losses)) + 1,
         "steps": len(losses) * told[0]["steps"],
@@ -231,8 +236,26 @@ def ship(out: Path, run: str) -> dict[str, Any]:
         "versions": about["versions"],
         "validation_loss": [round(loss, 4) for loss in losses],
     }
+    stages = [*([] if job.start_from is None else _stages_before(Path(job.start_from))), stage]
+    record = {
+        "model": BUNDLED_MODEL.name,
+        "made": "benchmarks/bundled_model.py: patches, train, ship; generated shots only",
+        "steps": sum(stage["steps"] for stage in stages),
+        "hours_on_2_cores": round(sum(stage.get("hours", stage.get("hours_on_2_cores")) for stage in stages), 2),
+        "stages": stages,
+    }
+    write_model(BUNDLED_MODEL, loaded.network, description)
     atomic_write(BUNDLED_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     return record
+
+
+def _stages_before(start: Path) -> list[dict[str, Any]]:
+    """Return the stages of the bundled model as it is, which must be what the training started from."""
+    hashes = {read_model(path).description.tensors_sha256 for path in (start, BUNDLED_MODEL)}
+    if len(hashes) > 1:
+        raise SystemExit(f"'{start}' is not the bundled model, so nothing is known of how it was made.")
+    stages: list[dict[str, Any]] = json.loads(BUNDLED_MODEL.with_suffix(".json").read_text())["stages"]
+    return stages
 
 
 def _describe(about: dict[str, Any], role: str) -> dict[str, Any]:
