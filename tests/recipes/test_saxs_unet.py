@@ -14,6 +14,7 @@ import torch
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.patches import PatchSet
 from napari_bgremove.learning.networks import PRESETS, NetworkSpec
+from napari_bgremove.recipes.documentation import attribute_docs
 from napari_bgremove.recipes.saxs_unet import NETWORK_PRESETS, SaxsUnetRecipe
 
 
@@ -180,3 +181,13 @@ def test_options_and_description_repeat_the_recipes_numbers() -> None:
     assert described.recipe["name"] == "saxs_unet"
     assert described.recipe["epochs"] == 3
     assert described.provenance == {"author": "x"}
+
+
+SECTIONS = ('"Methods"', '"Data preparation"', '"Neural network"', '"Application"')
+
+
+def test_every_field_says_which_section_of_the_paper_it_comes_from_or_that_it_is_ours() -> None:
+    docs = attribute_docs(SaxsUnetRecipe)
+    assert set(docs) == {field.name for field in dataclasses.fields(SaxsUnetRecipe)}
+    silent = [name for name, text in docs.items() if "Ours" not in text and not any(part in text for part in SECTIONS)]
+    assert silent == []

@@ -8,13 +8,10 @@ marked "open"; where we differ by default, the docstring says so.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from napari_bgremove._validation import check_choice, check_positive, check_range
+from napari_bgremove.recipes.rules import check_saxs_unet, refuse
 
 if TYPE_CHECKING:
     from napari_bgremove.images.patches import PatchSet
@@ -38,91 +35,94 @@ Merge = Literal["weighted", "median", "mean"]
 # Widths by name, "paper" is the published one; listed here without torch.
 NETWORK_PRESETS: tuple[str, ...] = get_args(Preset)
 
-# Whole numbers and their range. A side is limited as in a model file, a seed as in numpy and torch.
-_WHOLE: Mapping[str, tuple[int, int]] = {
-    "patch": (8, 4096),
-    "signal_patches": (1, 10**9),
-    "background_patches": (1, 10**9),
-    "mask_grow": (-4096, 4096),
-    "latents": (1, 256),
-    "epochs": (1, 10**9),
-    "batch_size": (1, 10**6),
-    "warmup_steps": (0, 10**9),
-    "seed": (0, 2**32 - 1),
-}
-_POSITIVE = ("mask_threshold", "learning_rate")
-_NOT_NEGATIVE = ("weight_decay", "rmse_weight", "flux_weight")
-# Beyond, a float32 image overflows when it is scaled.
-_MOST_DECADES = 12
-
 
 @dataclass(frozen=True)
 class SaxsUnetRecipe:
-    """The numbers of the method.
+    """The numbers of the method, each with the section of the paper it comes from.
 
     Attributes
     ----------
     patch : int
-        Side of patches and tiles in pixels ("patches of 128 x 128 pixels").
+        Side of patches and tiles in pixels. Section "Methods": "patches of
+        128 x 128 pixels".
     signal_patches, background_patches : int
-        Training patches in all ("1754 signal patches", "4711 noise patches").
+        Training patches in all. Section "Neural network": "1754 signal
+        patches", "4711 noise patches".
     min_intensity : float or None
         Threshold on the integrated intensity of a signal patch, in the unit
-        of the image; open. None: a tenth of an average patch.
+        of the image. None: a tenth of an average patch. Section "Data
+        preparation"; the value is open.
     amplitude_decades : tuple of float
-        Signal amplitudes are multiplied by 10^u, u uniform in this range
-        (range open).
+        Signal amplitudes are multiplied by 10^u, u uniform in this range.
+        Section "Data preparation"; the range is open.
     hit_free_share : float
-        Share of pairs without background (ours; 0 in the paper).
+        Share of pairs without background. Ours; 0 in the paper.
     mask_threshold : float or None
-        Signal mask: height above the local background in its scatter (open).
-        None: the mask was drawn, or not all shots had the same.
+        Signal mask: height above the local background in its scatter. None:
+        the mask was drawn, or not all shots had the same. Section "Data
+        preparation"; the value is open.
     mask_grow : int or None
-        Pixels the signal mask is grown by (open). None: as above.
+        Pixels the signal mask is grown by. None: as above. Section "Data
+        preparation"; the value is open.
     percentiles : tuple of float
-        Bounds of the normalisation ("1 and 99.95 percentiles").
+        Bounds of the normalisation. Section "Neural network": "1 and 99.95
+        percentiles".
     normalization : {"conserving", "literal"}
-        "literal" is as published; see images/normalization.py.
+        "literal" is as published in section "Neural network"; "conserving"
+        is ours and keeps the energy; see images/normalization.py.
     equivariant : bool
-        False trains the ordinary UNet over as many channels.
+        False trains the ordinary UNet over as many channels. Section "Neural
+        network".
     preset : {"paper", "medium", "small", "tiny"}
-        Width: 32/64/128/256 fields as published, or a fraction of it.
+        Width: 32/64/128/256 fields as in section "Neural network", or a
+        fraction of it.
     topology : {"D", "A"}
-        Two readings of the text with 5.71 and 5.88 million parameters at
-        paper width. Topology not confirmed.
+        Two readings of section "Neural network" with 5.71 and 5.88 million
+        parameters at paper width. Topology not confirmed.
     guides : tuple of int
         Sizes in pixels of grey openings that the network sees beside the
-        image (ours; none in the paper).
+        image. Ours; none in the paper.
     literal_head : bool
         True takes the gradient of the printed ReLU head, which can die.
+        Section "Neural network"; the head with a live gradient is ours.
     rot90 : bool
-        Turn each pair by multiples of 90 degrees (control experiment).
+        Turn each pair by multiples of 90 degrees. Ours, a control
+        experiment; section "Data preparation" turns signal patches alone.
     latents : int
-        Latent maps ("latent feature maps l with 16 channels").
+        Latent maps. Section "Neural network": "latent feature maps l with 16
+        channels".
     epochs, batch_size, learning_rate, weight_decay
-        "400 epochs with a batch size of 16 ... AdamW ... 10^-4 and no weight
-        decay".
+        Section "Neural network": "400 epochs with a batch size of 16 ...
+        AdamW ... 10^-4 and no weight decay".
     warmup_steps : int
-        Steps of rising learning rate (ours): guards the head at the start.
+        Steps of rising learning rate. Ours: guards the head at the start.
     schedule : {"constant", "cosine"}
-        "constant" as published.
+        How the learning rate goes on. "constant" as in section "Neural
+        network".
     sample_mean : {"arithmetic", "geometric"}
-        How the samples of a batch are averaged; "arithmetic" as published.
+        How the samples of a batch are averaged. "arithmetic" as in section
+        "Neural network".
     rmse_weight : float
-        Weight of the root mean squared error of the signal (ours; 0 as
-        published).
+        Weight of the root mean squared error of the signal. Ours; 0 in the
+        paper.
     flux_weight : float
-        Weight of the error of the integrated signal (ours; 0 as published).
+        Weight of the error of the integrated signal. Ours; 0 in the paper.
     validation_share : float
-        Share of shots held out; split by shot, never by patch.
+        Share of shots held out, by shot and never by patch. Ours; the paper
+        does not say.
     offsets : tuple
-        Grids of tiles ("[0,0], [96,32], [32,96], [64,64]").
+        Grids of tiles. Section "Application": "[0,0], [96,32], [32,96],
+        [64,64]".
     merge : {"weighted", "median", "mean"}
-        "weighted" is w_i = 1/((|p_i - m|/2) + 2).
+        How the predictions of a pixel become one. "weighted" is section
+        "Application": w_i = 1/((|p_i - m|/2) + 2).
     padded : bool
-        True mirrors the rim so that every pixel gets four predictions; False
-        as published.
+        True mirrors the rim so that every pixel gets four predictions, which
+        is ours; False as in section "Application".
     seed : int
+        Fixes the initial weights, the order of the samples, their pairing
+        and the shots held out: the same seed gives the same training. Ours;
+        the paper does not say.
     """
 
     patch: int = 128
@@ -158,49 +158,7 @@ class SaxsUnetRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal:
-                check_choice(name, getattr(self, name), get_args(hint))
-            elif hint is bool and not isinstance(getattr(self, name), bool):
-                _refuse(name, "be true or false", getattr(self, name))
-        optional = {name for name in ("min_intensity", "mask_threshold", "mask_grow") if getattr(self, name) is None}
-        for name in sorted(_WHOLE.keys() - optional):
-            _check_whole(name, getattr(self, name), *_WHOLE[name])
-        for name in sorted(
-            {"min_intensity", "hit_free_share", "validation_share", *_POSITIVE, *_NOT_NEGATIVE} - optional
-        ):
-            _check_number(name, getattr(self, name))
-        for name in sorted(set(_POSITIVE) - optional):
-            check_positive(name, getattr(self, name))
-        for name in _NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                _refuse(name, "not be negative", getattr(self, name))
-        if self.patch % 8:
-            _refuse("patch", "be a multiple of 8 pixels", self.patch)
-        check_range("hit_free_share", self.hit_free_share, 0, 1)
-        if not 0 < self.validation_share < 1:
-            _refuse("validation_share", "lie between 0 and 1, both excluded", self.validation_share)
-        self._check_pairs()
-
-    def _check_pairs(self) -> None:
-        for name in ("amplitude_decades", "percentiles"):
-            if len(getattr(self, name)) != 2:
-                _refuse(name, "be two numbers", getattr(self, name))
-            for value in getattr(self, name):
-                _check_number(name, value)
-        for value in self.amplitude_decades:
-            check_range("amplitude_decades", value, -_MOST_DECADES, _MOST_DECADES)
-        if self.amplitude_decades[0] > self.amplitude_decades[1]:
-            _refuse("amplitude_decades", "be the lower and then the upper end", self.amplitude_decades)
-        if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
-            _refuse("percentiles", "rise, between 0 and 100", self.percentiles)
-        if len(self.guides) > 8 or not all(
-            isinstance(size, Integral) and size in range(3, 34, 2) for size in self.guides
-        ):
-            _refuse("guides", "be at most 8 odd sizes between 3 and 33 pixels", self.guides)
-        whole = all(isinstance(n, Integral) and n >= 0 for pair in self.offsets for n in pair)
-        if not self.offsets or {len(pair) for pair in self.offsets} != {2} or not whole:
-            _refuse("offsets", "be pairs of rows and columns, whole and not negative", self.offsets)
+        check_saxs_unet(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for a model file or a run."""
@@ -219,7 +177,7 @@ class SaxsUnetRecipe:
 
         preset = next((name for name, fields in PRESETS.items() if fields == spec.fields), None)
         if preset is None:
-            _refuse("fields", f"be those of a preset ({', '.join(PRESETS)})", spec.fields)
+            refuse("fields", f"be those of a preset ({', '.join(PRESETS)})", spec.fields)
         return {
             "equivariant": spec.family == "c4_unet", "preset": preset, "topology": spec.topology,
             "latents": spec.latents, "guides": tuple(spec.guides), "literal_head": spec.literal_head,
@@ -299,20 +257,3 @@ class SaxsUnetRecipe:
             recipe={"name": "saxs_unet", **self.to_dict()},
             provenance=provenance,
         )
-
-
-def _refuse(name: str, rule: str, found: Any) -> NoReturn:
-    text = " ".join(str(value) for value in found) if isinstance(found, tuple) else str(found)
-    msg = f"'{name}' must {rule}; found {text or 'none'}."
-    raise ValueError(msg)
-
-
-def _check_number(name: str, value: Any) -> None:
-    if not isinstance(value, Real) or not math.isfinite(value):
-        _refuse(name, "be a finite number", value)
-
-
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, Integral):
-        _refuse(name, "be a whole number", value)
-    check_range(name, int(value), low, high)
