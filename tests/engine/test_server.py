@@ -8,15 +8,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.engine.client import EngineClient
+from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.mailbox import Letter, Mailbox
-from napari_bgremove.engine.server import serve
+from napari_bgremove.engine.server import _Answers, serve
+from napari_bgremove.learning import inference
 from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import read_model
 
@@ -71,6 +75,76 @@ def test_a_bad_question_is_one_sentence_and_the_engine_goes_on(client: EngineCli
     assert reply.values["error"] == "ModelFileError"
     client.ask("devices")
     assert wait(client)[0].kind == "devices"
+
+
+@pytest.fixture
+def answers() -> _Answers:
+    """The engine without its process."""
+    return _Answers()
+
+
+def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, *, room: int) -> None:
+    forward = inference._forward
+
+    def limited(network: Any, tiles: Any, options: Any) -> Any:
+        if len(tiles) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(network, tiles, options)
+
+    monkeypatch.setattr(inference, "_forward", limited)
+
+
+def test_a_batch_beyond_the_memory_is_said_with_the_result(
+    answers: _Answers, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = {"image": np.random.default_rng(0).poisson(5, (50, 70)).astype(np.float32)}
+    run_out_of_memory(monkeypatch, room=4)
+    reply = answers.answer(Letter(1, "separate", {"model": str(model_file), "device": "cpu"}, image))
+    assert reply.values["notes"] == ["out of memory: going on with a batch of 4"]
+    run_out_of_memory(monkeypatch, room=0)
+    reply = answers.answer(Letter(2, "separate", {"model": str(model_file), "device": "cpu"}, image))
+    assert reply.kind == "failed"
+    assert reply.values["message"].startswith("Out of memory with a single tile; use the CPU")
+
+
+def test_memory_that_ends_where_nothing_can_be_halved_is_a_sentence(
+    answers: _Answers, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: object, **_options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(inference, "separate_image", run_out)
+    reply = answers.answer(Letter(1, "separate", {"model": str(model_file)}, {"image": np.ones((9, 9))}))
+    assert (reply.kind, reply.values["error"]) == ("failed", "ComputeError")
+    assert "--" not in reply.values["message"], "a person in front of a window types no options"
+
+
+def test_a_bug_is_an_answer_with_its_traceback_and_the_engine_goes_on(
+    answers: _Answers, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "separate_image", lambda *_, **_options: 1 / 0)
+    reply = answers.answer(Letter(1, "separate", {"model": str(model_file)}, {"image": np.ones((9, 9))}))
+    assert reply.kind == "failed"
+    assert "(ZeroDivisionError); nothing was changed." in reply.values["message"]
+    assert "division by zero" in reply.values["details"]
+    assert answers.answer(Letter(2, "no such question")).kind == "failed"
+    assert answers.answer(Letter(3, "devices")).kind == "devices"
+
+
+def test_the_card_of_a_model_says_what_its_self_test_found_here(answers: _Answers, model_file: Path) -> None:
+    values = answers.answer(Letter(1, "model", {"model": str(model_file)})).values
+    assert 0 <= values["self_test"] < 1e-4
+    assert values["card"]["network"]["family"] == read_model(model_file).description.network.family
+
+
+def test_the_time_of_a_run_is_told_once_there_are_patches(answers: _Answers, train_job: TrainJob) -> None:
+    job = train_job.model_copy(update={"samples_per_epoch": None, "validation_samples": 4})
+    told = answers.answer(Letter(1, "estimate", {"job": job.model_dump(mode="json")})).values
+    steps_and_validation = 5 + 1 / 3  # 24 patches but 15 %, by 4
+    assert told["seconds"] == pytest.approx(3 * steps_and_validation * told["seconds_per_step"])
+    nowhere = job.model_copy(update={"signal": "nowhere.npz"})
+    told = answers.answer(Letter(2, "estimate", {"job": nowhere.model_dump(mode="json")})).values
+    assert told["seconds"] is None
 
 
 def test_of_many_previews_the_newest_is_answered(tmp_path: Path, model_file: Path) -> None:

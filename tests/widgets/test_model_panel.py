@@ -50,10 +50,10 @@ def panel(viewer: Any, patches: Path) -> Iterator[ModelPanel]:
     for name, value in {"batch_size": 4, "epochs": 2, "warmup_steps": 1, "latents": 2}.items():
         panel.form.field(name).value = value
     yield panel
-    if panel._run is not None:  # nothing of a test lives on
-        panel._run.ask_to_stop()
+    if panel.training.folder is not None:  # nothing of a test lives on
+        panel.training.folder.ask_to_stop()
         deadline = time.monotonic() + 60
-        while panel._run.owner() is not None and time.monotonic() < deadline:
+        while panel.training.folder.owner() is not None and time.monotonic() < deadline:
             time.sleep(0.05)
 
 

@@ -92,6 +92,16 @@ def test_a_run_that_goes_on_is_told_from_where_it_was_left(
     assert endings == ["stopped", "finished"]
 
 
+def test_a_bug_is_a_sentence_and_its_traceback(qtbot: Any, run: RunFolder, follower: RunFollower) -> None:
+    run.emit("failed", kind="KeyError", message="'loss'", details="Traceback: KeyError: 'loss'")
+    with qtbot.waitSignal(follower.ended, timeout=2000) as ended:
+        follower.follow(run)
+    how, sentence, details = ended.args
+    assert how == "failed"
+    assert sentence == "Something unexpected happened in the engine (KeyError); what was written is kept."
+    assert details == "Traceback: KeyError: 'loss'"
+
+
 def test_a_wish_to_stop_that_comes_while_a_run_starts_is_heard(run: RunFolder) -> None:
     """The imports of a training take seconds; who starts it withdraws an older wish, the run itself does not."""
     run.ask_to_stop()

@@ -6,20 +6,28 @@ idle minutes, or when the viewer is gone.
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.mailbox import Letter, Mailbox
+from napari_bgremove.engine.notes import collected_notes
+from napari_bgremove.engine.train_pace import estimate_training
 from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.formats.arrays import list_npz
 
 if TYPE_CHECKING:
     from napari_bgremove.learning.model_file import LoadedModel
 
 __all__ = ["serve"]
 
+_LOG = logging.getLogger(__name__)
 IDLE_SECONDS = 300.0
 POLL_SECONDS = 0.03
 OWNER_SECONDS = 2.0
@@ -64,11 +72,24 @@ class _Answers:
         }
 
     def answer(self, request: Letter) -> Letter:
-        """Answer a request; an expected failure is an answer, too."""
+        """Answer a request; a failure is an answer, too, and the engine goes on."""
         try:
-            return self._kinds[request.kind](request)
+            return self._answer(request)
         except EXPECTED as error:
             return Letter(request.number, "failed", {"error": type(error).__name__, "message": str(error)})
+        except Exception as error:
+            # A bug. Were it to end the engine, nobody would ever see where it is.
+            _LOG.exception("%s", request.kind)
+            kind = type(error).__name__
+            message = f"Something unexpected happened in the engine ({kind}); nothing was changed."
+            values = {"error": kind, "message": message, "details": traceback.format_exc()}
+            return Letter(request.number, "failed", values)
+
+    def _answer(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.devices import explain_out_of_memory
+
+        with explain_out_of_memory():
+            return self._kinds[request.kind](request)
 
     def _devices(self, request: Letter) -> Letter:
         from napari_bgremove.learning.devices import list_devices
@@ -76,9 +97,12 @@ class _Answers:
         return Letter(request.number, "devices", {"devices": list_devices()})
 
     def _model_card(self, request: Letter) -> Letter:
+        from napari_bgremove.learning.self_check import measure_self_test
+
         model = self._model(request.values.get("model"))
         card = model.description.model_dump(mode="json")
-        return Letter(request.number, "model", {"card": card, "sha256": model.sha256, "file": str(model.path)})
+        values = {"card": card, "sha256": model.sha256, "file": str(model.path), "self_test": measure_self_test(model)}
+        return Letter(request.number, "model", values)
 
     def _separate(self, request: Letter) -> Letter:
         from napari_bgremove.learning.devices import pick_device
@@ -90,32 +114,38 @@ class _Answers:
         device = pick_device(values.pop("device", "auto"))
         gate = {name: values.pop(name) for name in ("gap_values", "saturation") if name in values}
         arrays = request.arrays
-        result = separate_image(
-            model.network, arrays["image"], options=options_of(model, device=device, **values),
-            valid_mask=arrays.get("valid_mask"), **gate,
-        )  # fmt: skip
+        with collected_notes() as notes:
+            result = separate_image(
+                model.network, arrays["image"], options=options_of(model, device=device, **values),
+                valid_mask=arrays.get("valid_mask"), **gate,
+            )  # fmt: skip
         parts = {
             "signal": result.signal, "background": result.background, "measured": result.measured,
             "uncertainty": result.uncertainty,
         }  # fmt: skip
         figures = {
             "ledger": result.ledger(), "seconds": time.perf_counter() - started, "sha256": model.sha256,
-            "file": str(model.path), "device": str(device),
+            "file": str(model.path), "device": str(device), "notes": notes,
         }  # fmt: skip
         return Letter(request.number, "separate", figures, {n: p for n, p in parts.items() if p is not None})
 
     def _estimate(self, request: Letter) -> Letter:
         from napari_bgremove.learning.checks import measure_training_speed
         from napari_bgremove.learning.devices import pick_device
-        from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-        recipe = SaxsUnetRecipe(**request.values["recipe"])
-        seconds = measure_training_speed(
-            recipe.build_network(), recipe.build_objective(),
-            recipe.build_train_options(precision=request.values.get("precision", "float32")),
-            patch=recipe.patch, device=pick_device(request.values.get("device", "auto")),
+        job = TrainJob.model_validate(request.values["job"])
+        recipe, signal = job.recipe, Path(job.signal)
+        shape = list_npz(signal).get("patches", ((),))[0] if signal.is_file() else ()
+        if len(shape) == 3:
+            recipe = dataclasses.replace(recipe, patch=shape[-1])
+        step = measure_training_speed(
+            recipe.build_network(), recipe.build_objective(), recipe.build_train_options(precision=job.precision),
+            patch=recipe.patch, device=pick_device(job.device),
         )  # fmt: skip
-        return Letter(request.number, "estimate", {"seconds_per_step": seconds, "batch": recipe.batch_size})
+        # Without patches only the speed is known.
+        total = estimate_training(job, signal_patches=shape[0], seconds_per_step=step) if len(shape) == 3 else None
+        values = {"seconds_per_step": step, "batch": recipe.batch_size, "epochs": recipe.epochs, "seconds": total}
+        return Letter(request.number, "estimate", values)
 
     def _equivariance(self, request: Letter) -> Letter:
         from napari_bgremove.learning.checks import measure_equivariance

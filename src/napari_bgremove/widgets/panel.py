@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from typing import Any, TypeVar
 
@@ -127,7 +127,13 @@ class MessageLine(QWidget):
 
         known = isinstance(error, EXPECTED)
         text = str(error) if known else f"Something unexpected happened ({type(error).__name__}); nothing was changed."
-        self.show_text(text, details="" if known else "".join(traceback.format_exception(error)))
+        # Of an expected error the sentence says all, unless another error stands behind it.
+        has_more = not known or error.__cause__ is not None
+        self.show_text(text, details="".join(traceback.format_exception(error)) if has_more else "")
+
+    def show_failure(self, values: Mapping[str, Any]) -> None:
+        """Show the answer of an engine that failed: a sentence and, of a bug, the details."""
+        self.show_text(str(values["message"]), details=str(values.get("details", "")))
 
     def clear(self) -> None:
         """Say nothing."""
@@ -144,15 +150,17 @@ class MessageLine(QWidget):
 
 
 def reports_errors(method: Method) -> Method:
-    """Show an expected error of a panel's action in its message line; let others through to napari."""
+    """Show an error of a panel's action in its message line; let one that nobody expected through to napari, too."""
 
     @wraps(method)
     def guarded(panel: Panel, *arguments: Any, **options: Any) -> Any:
         panel.message.clear()
         try:
             return method(panel, *arguments, **options)
-        except EXPECTED as error:
+        except Exception as error:
             panel.message.show_error(error)
+            if not isinstance(error, EXPECTED):
+                raise
             return None
 
     return guarded  # type: ignore[return-value]

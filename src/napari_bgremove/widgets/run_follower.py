@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -20,7 +21,8 @@ class RunFollower(QObject):
     """Emits the events of a run as they are written, and says when it ended or was lost."""
 
     happened = Signal(list)  # events, oldest first; at most one batch each quarter of a second
-    ended = Signal(str, str)  # "finished", "stopped", "failed" or "lost", and a sentence
+    # "finished", "stopped", "failed" or "lost", a sentence, and details where there are any
+    ended = Signal(str, str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -77,13 +79,20 @@ class RunFollower(QObject):
         if is_worked_on or not self.is_following:
             return
         if self._ending:
-            self._end(self._ending["event"], str(self._ending.get("message", "")))
+            self._end(self._ending["event"], _sentence(self._ending), str(self._ending.get("details", "")))
         elif self._quiet * POLL_MS > PATIENCE_MS:
             self._end("lost", "The training ended without a word; its newest model is kept. Resume it.")
 
     def _is_worked_on(self, folder: RunFolder) -> bool:
         return folder.owner() is not None or (self._process is not None and start_time(self._process) is not None)
 
-    def _end(self, how: str, sentence: str) -> None:
+    def _end(self, how: str, sentence: str, details: str = "") -> None:
         self._timer.stop()
-        self.ended.emit(how, sentence)
+        self.ended.emit(how, sentence, details)
+
+
+def _sentence(ending: Mapping[str, Any]) -> str:
+    """Return what a run says of its end; the message of a bug is no sentence for a person."""
+    if "details" in ending:
+        return f"Something unexpected happened in the engine ({ending['kind']}); what was written is kept."
+    return str(ending.get("message", ""))

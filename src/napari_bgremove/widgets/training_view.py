@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from superqt.utils import QSignalThrottler
 
 from napari_bgremove._validation import describe_duration
+from napari_bgremove.engine.train_pace import TrainPace
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
 
 __all__ = ["TrainingView"]
+
+# The canvas is drawn anew at most five times a second, whoever asks for it.
+CANVAS_MS = 200
+CURVES = ("training", "validation")
 
 
 class TrainingView(QWidget):
@@ -25,17 +30,19 @@ class TrainingView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.status = QLabel("No training yet.")
-        self.status.setWordWrap(True)
+        self.status, self.remarks = _text("No training yet."), _text("")
         self.plot = ProfilePlot(x_label="epoch", y_label="loss")
         self.epoch_slider = QSlider(Qt.Orientation.Horizontal)
         self.epoch_text = QLabel("-")
+        self._throttler = QSignalThrottler(parent=self)
+        self._throttler.setTimeout(CANVAS_MS)
+        self._throttler.triggered.connect(lambda: self.epoch_shown.emit(self.epoch_slider.value()))
+        self.epoch_slider.valueChanged.connect(self.show_epoch)
         self.start_anew("No training yet.")
-        self.epoch_slider.valueChanged.connect(self.epoch_shown)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.status)
-        layout.addWidget(self.plot)
+        for widget in (self.status, self.remarks, self.plot):
+            layout.addWidget(widget)
         row = QHBoxLayout()
         row.addWidget(self.epoch_slider, 1)
         row.addWidget(self.epoch_text)
@@ -44,46 +51,86 @@ class TrainingView(QWidget):
 
     def start_anew(self, text: str) -> None:
         """Forget the run that was shown."""
-        self._losses: dict[str, list[float]] = {"training": [], "validation": []}
-        self._pace: tuple[float, int] | None = None
+        self._losses: dict[str, dict[int, float]] = {name: {} for name in CURVES}
+        self._pace = TrainPace()
         self._plan = 0, 0  # epochs, steps of each
+        self._remarks: list[str] = []
+        self.epoch_slider.setMaximum(0)
+        self.remarks.hide()
+        self.say(text)
+
+    def say(self, text: str, *, stays: bool = False) -> None:
+        """Show a sentence in place of the progress; one that stays is not written over by the next step."""
         self.status.setText(text)
+        self._stays = stays
+
+    def show_epoch(self) -> None:
+        """Ask for the epoch of the slider, not more often than a canvas can be drawn."""
+        self.epoch_text.setText(f"epoch {self.epoch_slider.value() + 1}" if self._losses["training"] else "-")
+        self._throttler.throttle()
 
     def show_events(self, events: Sequence[dict[str, Any]]) -> None:
         """Show what happened since, oldest first."""
         for event in events:
-            if event["event"] == "started":
-                self._pace = time.monotonic(), 0
-                self._losses = {n: v[: event["epoch"]] for n, v in self._losses.items()}
-                self._plan = event["epochs"], event["steps"]
-            elif event["event"] == "epoch":
-                for name, losses in self._losses.items():
-                    losses.append(event[name].get("loss", np.nan) if event[name] else np.nan)
-            elif event["event"] == "paused":
-                self.status.setText("Paused; its memory is kept, its processors are free.")
-        steps = [event for event in events if event["event"] == "step"]
-        if steps and events[-1]["event"] != "paused":
-            self._show_progress(steps[-1], len(steps))
+            self._pace.hear(event)
+            self._hear(event)
+        last = next((e for e in reversed(events) if e["event"] in ("started", "step", "paused", "continued")), None)
+        if last is not None and not self._stays:
+            self._show_progress(last)
         if any(event["event"] == "epoch" for event in events):
             self._show_losses()
+            self.show_epoch()
 
-    def _show_progress(self, event: dict[str, Any], count: int) -> None:
-        started, done = self._pace or (time.monotonic(), 0)
-        self._pace = started, done + count
-        epochs, steps = self._plan
-        left = (epochs - event["epoch"]) * steps - event["step"]
-        text = f"epoch {event['epoch'] + 1}/{epochs}, step {event['step']}/{steps}, loss {event['loss']:.4f}"
-        speed = event["samples_per_second"]
-        elapsed = time.monotonic() - started
-        eta = f", {describe_duration(left * elapsed / (done + count))} left" if done and elapsed > 2 else ""
-        self.status.setText(f"{text}, {speed:.1f} patches/s{eta}")
+    def _hear(self, event: dict[str, Any]) -> None:
+        if event["event"] == "started":
+            # A run that was killed repeats the epochs it had not kept.
+            self._losses = {
+                name: {e: loss for e, loss in losses.items() if e < event["epoch"]}
+                for name, losses in self._losses.items()
+            }
+            self._plan = event["epochs"], event["steps"]
+            self._remark(f"On {event['device']}.", anew=True)
+        elif event["event"] == "memory":
+            samples = "1 sample" if event["at_once"] == 1 else f"{event['at_once']} samples"
+            self._remark(
+                f"The memory does not suffice for a batch: {samples} at a time from epoch {event['epoch'] + 1} on; "
+                "slower, with the same result."
+            )
+        elif event["event"] == "epoch":
+            for name, losses in self._losses.items():
+                losses[event["epoch"]] = event[name].get("loss", np.nan)
+
+    def _remark(self, text: str, *, anew: bool = False) -> None:
+        self._remarks = [text] if anew else [*self._remarks, text]
+        self.remarks.setText(" ".join(self._remarks))
+        self.remarks.show()
+
+    def _show_progress(self, event: dict[str, Any]) -> None:
+        if event["event"] == "paused":
+            self.status.setText("Paused; its memory is kept, its processors are free.")
+        elif event["event"] == "step":
+            epochs, steps = self._plan
+            left = self._pace.seconds_left
+            self.status.setText(
+                f"epoch {event['epoch'] + 1}/{epochs}, step {event['step']}/{steps}, loss {event['loss']:.4f}, "
+                f"{event['samples_per_second']:.1f} patches/s"
+                + (f", {describe_duration(left)} left" if left is not None else "")
+            )
 
     def _show_losses(self) -> None:
-        count = len(self._losses["training"])
+        count = max(self._losses["training"], default=-1) + 1
         epochs = np.arange(1, count + 1, dtype=float)
-        self.plot.set_curves({name: (epochs, np.array(losses)) for name, losses in self._losses.items()})
+        self.plot.set_curves({
+            name: (epochs, np.array([losses.get(epoch, np.nan) for epoch in range(count)]))
+            for name, losses in self._losses.items()
+        })  # fmt: skip
         follow = self.epoch_slider.value() == self.epoch_slider.maximum()
         self.epoch_slider.setMaximum(max(count - 1, 0))
         if follow:
             self.epoch_slider.setValue(count - 1)
-        self.epoch_shown.emit(self.epoch_slider.value())
+
+
+def _text(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,57 @@
+"""What happens to a training when napari is closed over it: it goes on, unless a person says otherwise."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+from napari_bgremove.widgets.training_run import TrainingRun
+
+__all__ = ["LeavingQuestion"]
+
+LEAVE, STOP = "Leave it running", "Stop it"
+
+
+class LeavingQuestion(QObject):
+    """Asks when the window that holds a panel is closed while its training goes on.
+
+    napari 0.9 tells no plugin that it is being closed, but Qt tells whoever
+    watches the window. There is no third answer that would keep the window:
+    by then napari may have taken itself apart.
+    """
+
+    def __init__(self, panel: QWidget, training: TrainingRun) -> None:
+        super().__init__(panel)
+        self._panel, self._training = panel, training
+        self._window: QMainWindow | None = None
+        panel.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Find the window when the panel is shown, see it close, and let every event through."""
+        kind = event.type() if event is not None else None
+        if kind == QEvent.Type.Show and watched is self._panel:
+            self._watch(self._panel.window())
+        elif kind == QEvent.Type.Close and watched is self._window and self._training.is_going_on:
+            self._ask()
+        return False
+
+    def _watch(self, window: QWidget | None) -> None:
+        # A panel that floats still belongs to the window it was docked in.
+        if isinstance(window, QMainWindow) and window is not self._window:
+            self._window = window
+            window.installEventFilter(self)
+
+    def _ask(self) -> None:
+        run = self._training.folder
+        # A script that closes a window nobody sees is not kept waiting.
+        if run is None or self._window is None or not self._window.isVisible():
+            return
+        box = QMessageBox(self._panel.window())
+        box.setWindowTitle("A training is going on")
+        box.setText(f"The training '{run.path.name}' goes on without napari.")
+        box.setInformativeText("Attach to it later in the Model panel, or stop it now: its newest model is kept.")
+        box.addButton(LEAVE, QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
+        box.exec()
+        if box.clickedButton() is stop:
+            run.ask_to_stop()

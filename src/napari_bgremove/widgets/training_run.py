@@ -1,0 +1,140 @@
+"""One training after another: started, attached to, paused, stopped, resumed; it outlives the window."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_bgremove.engine.end_run import end_run
+from napari_bgremove.engine.jobs import TrainJob, read_job
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.train_plan import change_job
+from napari_bgremove.widgets.run_follower import RunFollower
+
+__all__ = ["TrainingRun"]
+
+GRACE_MS = 10_000  # for the step at hand and the model after it
+
+
+class TrainingRun(QObject):
+    """Knows the run a panel shows.
+
+    Parameters
+    ----------
+    start : callable
+        Starts the engine on a run folder and returns its process number.
+    """
+
+    grace_over = Signal()  # asked to stop, and still at it
+
+    def __init__(self, start: Callable[[RunFolder], int], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._start = start
+        self._process: int | None = None
+        self.folder: RunFolder | None = None
+        self.follower = RunFollower(self)
+        self._grace = QTimer(self)
+        self._grace.setSingleShot(True)
+        self._grace.setInterval(GRACE_MS)
+        self._grace.timeout.connect(self._on_grace_over)
+        self.follower.ended.connect(self._grace.stop)
+
+    @property
+    def is_going_on(self) -> bool:
+        """True from the start until the run has ended."""
+        return self.follower.is_following
+
+    @property
+    def is_paused(self) -> bool:
+        """True while the run is asked to wait."""
+        return self.is_going_on and self.folder is not None and self.folder.pause_asked
+
+    def create(self, job: TrainJob, *, folder: str | Path | None, place: Path) -> None:
+        """Make the folder of a new run, in `place` unless it is named, and start the run.
+
+        Raises
+        ------
+        ValueError
+            When the patches are not there.
+        ReadError
+            When the folder holds a run already.
+        """
+        for file in (job.signal, job.background):
+            if not Path(file).is_file():
+                msg = f"'{file}' is not there: extract patches and save them, or choose their folder."
+                raise ValueError(msg)
+        run = RunFolder(Path(folder or _new_folder(place)))
+        run.create(job.model_dump_json(indent=1))
+        self._take(run, self._start(run))
+
+    def attach(self, path: str | Path) -> TrainJob:
+        """Take a run that is going on, or has ended; return its job.
+
+        Raises
+        ------
+        ReadError, ValueError
+            When there is no training in that folder.
+        """
+        run = RunFolder(Path(path))
+        job = _read_training(run)
+        self._take(run, None)
+        return job
+
+    def follow(self) -> None:
+        """Tell what happened in the run so far, and what happens."""
+        assert self.folder is not None
+        self.follower.follow(self.folder, process=self._process)
+
+    def resume(self, **changes: Any) -> None:
+        """Go on from the newest model; device and precision may be others than before."""
+        assert self.folder is not None
+        change_job(self.folder, _read_training(self.folder), **changes)
+        self._process = self._start(self.folder)
+        self.follower.follow(self.folder, from_start=False, process=self._process)
+
+    def pause(self) -> bool:
+        """Let the run wait after its step, or go on; return whether it waits."""
+        assert self.folder is not None
+        waits = not self.folder.pause_asked
+        self.folder.ask_to_pause(on=waits)
+        return waits
+
+    def stop(self) -> None:
+        """Ask the run to stop after its step; a loadable model is kept."""
+        assert self.folder is not None
+        self.folder.ask_to_stop()
+        self._grace.start()
+
+    def end_now(self) -> None:
+        """End the run at once; its newest checkpoint is kept."""
+        assert self.folder is not None
+        end_run(self.folder, process=self._process)
+
+    def _take(self, run: RunFolder, process: int | None) -> None:
+        self.follower.leave()
+        self._grace.stop()
+        self.folder, self._process = run, process
+
+    def _on_grace_over(self) -> None:
+        if self.is_going_on:
+            self.grace_over.emit()
+
+
+def _read_training(run: RunFolder) -> TrainJob:
+    job = read_job(run.job)
+    if not isinstance(job, TrainJob):
+        msg = f"'{run.path.name}' is no training."
+        raise ValueError(msg)
+    return job
+
+
+def _new_folder(place: Path) -> Path:
+    """Return a folder called after the time; two panels may start in the same second."""
+    name = time.strftime("run-%Y%m%d-%H%M%S")
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (place / name for name in names) if not folder.exists())
