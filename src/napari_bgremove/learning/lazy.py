@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.errors import ModelFileError, NoUsablePixelsError
+from napari_bgremove.errors import ComputeError, ModelFileError, NoUsablePixelsError
 from napari_bgremove.learning.inference import ApplyOptions, separate_image
 from napari_bgremove.learning.model_file import LoadedModel, read_model
 from napari_bgremove.separation import Separation
@@ -79,6 +79,11 @@ def iterate_separations(parts: da.Array, *, client: Any = None, ahead: int = 8) 
     client : distributed.Client, optional
         Computes on its workers, at most `ahead` frames in advance, so that
         neither this process nor the cluster piles up results.
+
+    Raises
+    ------
+    ComputeError
+        When the workers of the cluster die, or its scheduler does.
     """
     frames = [parts[i] for i in range(parts.shape[0])]
     if client is None:
@@ -87,10 +92,29 @@ def iterate_separations(parts: da.Array, *, client: Any = None, ahead: int = 8) 
         return
     running = [client.compute(frame) for frame in frames[:ahead]]
     for i in range(len(frames)):
-        result = running.pop(0).result()
+        result = _result_of(running.pop(0), frame=i)
         if i + ahead < len(frames):
             running.append(client.compute(frames[i + ahead]))
         yield _as_separation(result)
+
+
+def _result_of(future: Any, *, frame: int) -> NDArray[np.float32]:
+    """Wait for a frame; what dask says of a lost worker is no sentence for a person."""
+    from distributed import KilledWorker
+    from distributed.client import CancelledError
+
+    try:
+        result: NDArray[np.float32] = future.result()
+    except KilledWorker as error:
+        msg = (
+            f"'cluster' must keep its workers; {error.allowed_failures + 1} of them died one after another on frame "
+            f"{frame}. Give them more memory, or separate without a cluster."
+        )
+        raise ComputeError(msg) from error
+    except CancelledError as error:
+        msg = f"'cluster' must stay to the end; its scheduler went away before frame {frame}. Start both again."
+        raise ComputeError(msg) from error
+    return result
 
 
 def _separate_block(
