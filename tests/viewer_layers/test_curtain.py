@@ -75,12 +75,25 @@ def test_a_press_away_from_the_line_is_not_ours(viewer: ViewerModel, curtain: Cu
     assert curtain.split == 30
 
 
-def test_a_person_who_paints_is_not_disturbed(viewer: ViewerModel, curtain: Curtain) -> None:
-    mask = viewer.add_labels(np.zeros((40, 60), int))
-    viewer.layers.selection.active = mask
-    mask.mode = "paint"
+@pytest.mark.parametrize(
+    ("make", "mode"),
+    [
+        ("add_labels", "paint"), ("add_labels", "erase"), ("add_labels", "polygon"), ("add_points", "add"),
+        ("add_points", "select"), ("add_shapes", "add_rectangle"), ("add_shapes", "add_polygon"),
+        ("add_shapes", "direct"), ("add_image", "transform"),
+    ],
+)  # fmt: skip
+def test_a_person_who_paints_draws_or_adds_is_not_disturbed(
+    viewer: ViewerModel, curtain: Curtain, make: str, mode: str
+) -> None:
+    empty = {"add_labels": [np.zeros((40, 60), int)], "add_image": [np.zeros((40, 60))]}
+    layer = getattr(viewer, make)(*empty.get(make, []))
+    viewer.layers.selection.active = layer
+    layer.mode = mode
     assert not drag(viewer, curtain, 30, 40).handled
     assert curtain.split == 30
+    layer.mode = "pan_zoom"
+    assert drag(viewer, curtain, 30, 40).handled
 
 
 def test_it_follows_the_sliders_and_the_contrast(viewer: ViewerModel, curtain: Curtain) -> None:

@@ -19,6 +19,7 @@ from napari_bgremove.io.images import read_image
 from napari_bgremove.io.results import read_provenance
 from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import read_model
+from napari_bgremove.widgets.batch_table import BatchTable
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 
@@ -90,6 +91,7 @@ def test_the_table_begins_with_the_most_suspicious_frame_and_keys_walk_it(
     for expected in (order[0], order[1], order[2], order[2]):
         qtbot.keyClick(canvas_of(panel), Qt.Key.Key_N)
         assert viewer.dims.current_step[0] == expected
+        assert f"measured: {viewer.layers['stack'].data[expected].sum(dtype=float):,.6g}" in panel.ledger.text()
     qtbot.keyClick(canvas_of(panel), Qt.Key.Key_P)
     assert viewer.dims.current_step[0] == order[1]
     click(panel, "Reject")
@@ -156,8 +158,21 @@ def test_a_folder_is_separated_file_by_file_and_a_row_shows_its_file(
     name = frames[1].name
     shown = viewer.layers["Frame of the batch"]
     assert_array_equal(shown.data, np.load(folder / name))
+    assert f"measured: {shown.data.sum(dtype=float):,.6g}" in panel.ledger.text()
     signal = viewer.layers["Frame of the batch - signal"]
     assert_array_equal(signal.data, read_image(tmp_path / "out" / f"{Path(name).stem}-signal.tif"))
+
+
+def test_a_thousand_frames_cost_no_more_than_those_in_sight(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is shown anew four times a second while a run goes on."""
+    table = BatchTable()
+    qtbot.addWidget(table)
+    table.show()
+    asked: list[int] = []
+    monkeypatch.setattr(type(table.model()), "data", lambda _model, index, role=0: asked.append(index.row()))
+    table.show_frames(rank_frames([("stack", frame, {"unsure_share": 0.1}) for frame in range(1000)]), {})
+    QApplication.processEvents()
+    assert 0 < len(set(asked)) < 100
 
 
 @pytest.fixture

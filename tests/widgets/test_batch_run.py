@@ -44,7 +44,7 @@ def test_a_process_that_does_not_stop_is_ended_by_force(qtbot: Any, run: BatchRu
     run._grace.setInterval(100)
     with qtbot.waitSignal(run.ended, timeout=30_000) as ended:
         run.stop()
-    assert ended.args == ["stopped", ""]
+    assert ended.args == ["stopped", "", ""]
     assert process.poll() is not None
     qtbot.waitUntil(lambda: not folder.exists(), timeout=30_000)
 

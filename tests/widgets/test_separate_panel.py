@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from qtpy.QtWidgets import QApplication
 
+from napari_bgremove.engine.jobs import SeparateJob
+from napari_bgremove.engine.separate_run import run_separation
+from napari_bgremove.io.images import read_image
 from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import read_model
 from napari_bgremove.widgets.engine_link import engine_of
@@ -71,6 +76,43 @@ def test_a_second_run_updates_the_layers_and_keeps_the_contrast(
     assert not np.array_equal(before, viewer.layers["stack - signal"].data)
     assert viewer.layers["stack - signal"].contrast_limits == [1, 4]
     assert viewer.layers["stack"].contrast_limits == [1, 4], "contrast is shared"
+
+
+def test_the_ledger_is_that_of_the_shown_frame(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None]
+) -> None:
+    stack = viewer.layers["stack"]
+    assert panel.ledger.text() == ""
+    for frame in (2, 0):
+        viewer.dims.set_point(0, frame)
+        separate(qtbot, panel, click)
+    for frame in (0, 2):
+        viewer.dims.set_point(0, frame)
+        assert f"measured: {stack.data[frame].sum(dtype=float):,.6g}" in panel.ledger.text()
+    viewer.dims.set_point(0, 1)
+    assert panel.ledger.text() == "This frame was not separated yet."
+    stack.data = np.ones((3, *SHAPE))
+    assert panel.ledger.text() == ""
+
+
+def test_the_window_leaves_out_what_the_file_calls_saturated_as_the_command_does(
+    qtbot: Any, viewer: Any, panel: SeparatePanel, click: Callable[..., None], model_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "saturated.h5"
+    with h5py.File(path, "w") as file:
+        file["entry/detector/data"] = viewer.layers["stack"].data[:1].astype(np.uint16)
+        file["entry/detector/saturation_value"] = 9
+    viewer.open(path, plugin="napari-bgremove")
+    panel.image_choice.layer = viewer.layers["saturated"]
+    separate(qtbot, panel, click)
+    assert panel.message.text == ""
+    signal = viewer.layers["saturated - signal"].data
+    job = SeparateJob(inputs=[str(path)], out=str(tmp_path / "out"), model=str(model_file))
+    (files,) = run_separation(job, emit=lambda *_event, **_values: None)
+    assert_allclose(signal, read_image(files["signal"]).reshape(SHAPE), rtol=1e-5, atol=1e-5)
+    assert_array_equal(np.isnan(signal), viewer.layers["stack"].data[0] >= 9)
+    click(panel, "Copy as Python")
+    assert "saturation=9.0" in QApplication.clipboard().text()
 
 
 def test_a_layer_of_that_name_that_is_not_ours_is_left_alone(

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_bgremove._validation import check_same_shape
 from napari_bgremove.viewer_layers.geometry import current_frame, geometry_of
+from napari_bgremove.viewer_layers.visibility import show_only
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Curtain"]
 
 GRAB_PIXELS = 8  # on the screen
-_HANDS_OFF = ("paint", "erase", "fill", "polygon", "pick")  # modes in which the mouse belongs to the person
+_FREE = "pan_zoom"  # in every other mode of the active layer the mouse belongs to the person
 
 
 class Curtain:
@@ -48,9 +49,8 @@ class Curtain:
         self._split: int = self._width // 2
         right = getattr(right, "__wrapped__", right)
         # Only the right image lies under the curtain; what else is shown would cover it.
-        self._visible = {layer: layer.visible for layer in viewer.layers if hasattr(layer, "contrast_limits")}
-        for layer in self._visible:
-            layer.visible = layer is right
+        images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
+        self._restore = show_only(viewer, [right], among=images)
         selection = set(viewer.layers.selection)
         geometry = geometry_of(left, ndim=2)
         self.layer: Image = viewer.add_image(
@@ -99,9 +99,7 @@ class Curtain:
         for layer in (self.layer, self.line):
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        for layer, visible in self._visible.items():
-            if layer in self._viewer.layers:
-                layer.visible = visible
+        self._restore()
 
     def _corners(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         column = self._split - 0.5
@@ -113,7 +111,7 @@ class Curtain:
     def _on_drag(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """Grab the line when the press is near it, and let everything else pass."""
         active = viewer.layers.selection.active
-        if active is not None and str(getattr(active, "mode", "")) in _HANDS_OFF:
+        if active is not None and str(getattr(active, "mode", _FREE)) != _FREE:
             return
         scale = float(self.layer.scale[-1])
         distance = abs(self._column_at(event.position) - self._split) * scale * viewer.scene.camera.zoom

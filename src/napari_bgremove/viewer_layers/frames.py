@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["code_for_frame", "export_frames", "file_to_name", "show_frame", "untouched_file"]
+__all__ = ["code_for_frame", "export_frames", "file_to_name", "saturation_of", "show_frame", "untouched_file"]
 
 # Functions behind the sample data of the manifest.
 _SAMPLES = {
@@ -40,8 +40,13 @@ def untouched_file(layer: Image) -> Path | None:
 
 def file_to_name(layer: Image) -> str:
     """Return the file a command would name for a layer; for one without a file, the name to save it under."""
-    file = untouched_file(layer) or layer.source.path
-    return str(file) if file else f"{layer.name}.tif"
+    return str(_file_of(layer) or f"{layer.name}.tif")
+
+
+def saturation_of(layer: Image) -> float | None:
+    """Return the value from which on a pixel of a layer says nothing, as its file states it; None where it does not."""
+    value = layer.metadata.get("napari_bgremove", {}).get("saturation")
+    return None if value is None else float(value)
 
 
 def code_for_frame(layer: Image, index: Sequence[int]) -> str:
@@ -61,11 +66,29 @@ def code_for_frame(layer: Image, index: Sequence[int]) -> str:
             f"layers = {make}()\n"
             f'image = next(v for v, a, _ in layers if a["metadata"]["napari_bgremove"]["part"] == {part!r})'
         )
+    index = index or _frame_in_file(layer)
     frame = f", frame={index[0]}" if index else ""
     lines = ["from napari_bgremove import read_image", "", f"image = read_image({file_to_name(layer)!r}{frame})"]
-    if untouched_file(layer) is None and not layer.source.path:
+    if _file_of(layer) is None:
         lines.insert(0, f"# The layer {layer.name!r} is in the viewer only: save it as this file first.")
     return "\n".join(lines)
+
+
+def _file_of(layer: Image) -> str | None:
+    """Return the file a layer comes from: read from it, or written for it as the part of a separation that it is."""
+    record = layer.metadata.get("napari_bgremove", {})
+    written = record.get("files")
+    file = untouched_file(layer) or layer.source.path
+    if file is None and isinstance(written, dict):
+        file = written.get(record.get("role"))
+    return None if file is None else str(file)
+
+
+def _frame_in_file(layer: Image) -> tuple[int, ...]:
+    """Return which frame of a stack of files a single image shows; () where it is the only one."""
+    record = layer.metadata.get("napari_bgremove", {})
+    is_one_of_many = isinstance(record.get("files"), dict) and "frame" in record
+    return (int(record["frame"]),) if is_one_of_many else ()
 
 
 def export_frames(data: Any, path: Path) -> Path:

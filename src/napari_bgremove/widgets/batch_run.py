@@ -30,7 +30,7 @@ class BatchRun(QObject):
     """Starts a job, tells what happens, and ends with its panel."""
 
     happened = Signal(list)
-    ended = Signal(str, str)
+    ended = Signal(str, str, str)  # how, a sentence, details
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -96,9 +96,9 @@ class BatchRun(QObject):
         if self._process is not None and self._process.poll() is not None:
             self._on_ended("stopped", "")
 
-    def _on_ended(self, how: str, sentence: str) -> None:
+    def _on_ended(self, how: str, sentence: str, details: str = "") -> None:
         self.close()
-        self.ended.emit(how, sentence)
+        self.ended.emit(how, sentence, details)
 
 
 def _do_apart(act: Callable[[], Any], *_sent: Any) -> None:

@@ -44,6 +44,7 @@ class BatchTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
         self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setResizeContentsPrecision(0)  # only rows in sight: a poll shows a thousand anew
         self._choosing = True
         self.selectionModel().currentRowChanged.connect(self._on_row_changed)
 

@@ -1,4 +1,4 @@
-"""How the network is applied, and what a result says of itself."""
+"""How the network is applied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.widgets.parts.fields import OptionalNumber
 
-__all__ = ["OptionsForm", "describe_ledger"]
+__all__ = ["OptionsForm"]
 
 AS_TRAINED = "as trained"
 
@@ -43,11 +43,3 @@ class OptionsForm(QWidget):
         """What differs from how the model was trained."""
         chosen = {"normalization": self.normalization.currentText(), "merge": self.merge.currentText()}
         return {name: text for name, text in chosen.items() if text != AS_TRAINED} | {"padded": self.padded.isChecked()}
-
-
-def describe_ledger(ledger: dict[str, float], seconds: float, kev_per_unit: float | None) -> str:
-    """Write the sums of a frame one below the other."""
-    unit = "keV" if kev_per_unit else "in the unit of the image"
-    names = ("measured", "signal", "background", "residual")
-    lines = [f"{name}: {ledger[name] * (kev_per_unit or 1.0):,.6g}" for name in names]
-    return "\n".join([*lines, f"({unit}; measured = signal + background + residual; {seconds:.1f} s)"])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import Any
 
 import napari.layers
-import numpy as np
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel
 
 from napari_bgremove.engine.jobs import SeparateJob
@@ -15,20 +13,20 @@ from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.engine.scripts import as_command, as_python_for_image
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.preferences import read_preferences
-from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name
-from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape, view_of
-from napari_bgremove.viewer_layers.results import put_separation
+from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name, saturation_of
+from napari_bgremove.viewer_layers.geometry import frame_index
 from napari_bgremove.widgets.batch_form import BatchForm
 from napari_bgremove.widgets.batch_table import WALKING_KEYS
 from napari_bgremove.widgets.batch_work import BatchWork
 from napari_bgremove.widgets.engine_link import engine_of
+from napari_bgremove.widgets.frame_work import FrameWork
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
 from napari_bgremove.widgets.parts.viewer_keys import bind_key
-from napari_bgremove.widgets.separate_forms import OptionsForm, describe_ledger
+from napari_bgremove.widgets.separate_forms import OptionsForm
+from napari_bgremove.widgets.shown_ledger import ShownLedger
 from napari_bgremove.workspace import workspace_of
 
 __all__ = ["SeparatePanel"]
@@ -48,15 +46,21 @@ class SeparatePanel(Panel):
         self.model_text.setWordWrap(True)
         self.device = DeviceChoice(read_preferences().device)
         self.options = OptionsForm()
-        self.ledger = QLabel()
-        self.ledger.setWordWrap(True)
+        self.ledger = ShownLedger()
+        self.frame = FrameWork(napari_viewer, self.engine, self)
         self.batch_form = BatchForm()
         self.batch = BatchWork(napari_viewer, self.batch_form, self.make_job, self.message.show_error)
-        # Image, its frame shape, frame and corner of the question that is open.
-        self._asked: tuple[weakref.ref[Any], tuple[int, int], tuple[int, ...], tuple[int, ...]] | None = None
         self._lay_out()
         self._show_model()
         self.connections.connect(self.workspace.events.model_file, self._on_model_chosen)
+        self.connections.connect(napari_viewer.dims.events.current_step, self._show_ledger)
+        self.image_choice.layer_changed.connect(self._on_image_chosen)
+        self._on_image_chosen(self.image_choice.layer)
+        self.frame.ended.connect(self._on_frame_ended)
+        for work in (self.frame, self.batch):
+            work.measured.connect(self._on_measured)
+        self.batch.file_shown.connect(lambda image: self.ledger.show_frame(image, ()))
+        self.batch.failed.connect(lambda sentence, details: self.message.show_text(sentence, details=details))
         self.batch_form.stack_requested.connect(self.separate_stack)
         self.batch_form.folder_requested.connect(self.separate_folder)
         self.batch_form.export_requested.connect(self.export_table)
@@ -71,15 +75,12 @@ class SeparatePanel(Panel):
     @reports_errors
     def separate(self) -> None:
         """Separate the frame that is shown."""
-        image = self._needed_image()
-        self._ask(image, np.asarray(current_frame(self.viewer, image)))
+        self._separate(view_only=False)
 
     @reports_errors
     def preview(self) -> None:
         """Separate only what of the frame is on the screen: a look, not a result."""
-        image = self._needed_image()
-        rows, columns = view_of(image)
-        self._ask(image, np.asarray(current_frame(self.viewer, image)[rows, columns]), (rows.start, columns.start))
+        self._separate(view_only=True)
 
     @reports_errors
     def separate_stack(self) -> None:
@@ -102,11 +103,12 @@ class SeparatePanel(Panel):
         """Take another model file."""
         self.workspace.model_file = str(path)
 
-    def make_job(self, inputs: list[str], out: str) -> SeparateJob:
-        """Return what the panel says as a job for files."""
+    def make_job(self, inputs: list[str], out: str, image: Any | None = None) -> SeparateJob:
+        """Return what the panel says as a job for files; for those of an image, with what is known of it."""
         model = None if self.model_file == Path(BUNDLED_MODEL) else str(self.model_file)
         return SeparateJob(
             inputs=inputs, out=out, model=model, device=self.device.currentText(),
+            saturation=None if image is None else saturation_of(image),
             kev_per_unit=self.options.kev_per_unit.value, residual=self.options.residual.isChecked(),
             **self.options.values,
         )  # fmt: skip
@@ -115,11 +117,12 @@ class SeparatePanel(Panel):
         """Return a script that separates the shown frame."""
         image = self._needed_image()
         load = code_for_frame(image, frame_index(self.viewer, image))
-        return as_python_for_image(load, self.make_job([], ""))
+        return as_python_for_image(load, self.make_job([], "", image))
 
     def as_command(self) -> str:
         """Return the command that separates the file of the image."""
-        return as_command(self.make_job([file_to_name(self._needed_image())], "separated"))
+        image = self._needed_image()
+        return as_command(self.make_job([file_to_name(image)], "separated", image))
 
     def show_next(self) -> None:
         """Show the next frame of the table."""
@@ -145,15 +148,37 @@ class SeparatePanel(Panel):
             raise ValueError(msg)
         return self.image_choice.layer
 
-    def _ask(self, image: Any, values: Any, corner: tuple[int, ...] = ()) -> None:
-        self._asked = weakref.ref(unwrapped(image)), frame_shape(image), frame_index(self.viewer, image), corner
-        self.engine.ask(
-            "separate", self._on_separated, arrays={"image": values}, model=str(self.model_file),
-            device=self.device.currentText(), **self.options.values,
+    def _separate(self, *, view_only: bool) -> None:
+        self.frame.start(
+            self._needed_image(), model=str(self.model_file), device=self.device.currentText(),
+            options=self.options.values, residual=self.options.residual.isChecked(),
+            kev_per_unit=self.options.kev_per_unit.value, view_only=view_only,
         )  # fmt: skip
-        # Only now: a question that cannot be asked (a full disk) leaves the button as it is.
         self.button.setEnabled(False)
         self.button.setText("Separating...")
+
+    def _on_frame_ended(self, sentence: str, details: str) -> None:
+        self.button.setEnabled(True)
+        self.button.setText(BUTTON)
+        self.message.show_text(sentence, details=details)
+
+    def _on_measured(self, layer: Any, index: tuple[int, ...], ledger: dict[str, Any]) -> None:
+        self.ledger.remember(layer, index, ledger)
+        self._show_ledger()
+
+    def _on_image_chosen(self, layer: Any | None) -> None:
+        self.connections.disconnect_by(self._on_data_replaced)
+        if layer is not None:
+            self.connections.connect(layer.events.data, self._on_data_replaced)
+        self._show_ledger()
+
+    def _on_data_replaced(self, event: Any) -> None:
+        self.ledger.forget(event.source)
+        self._show_ledger()
+
+    def _show_ledger(self, _event: Any = None) -> None:
+        image = self.image_choice.layer
+        self.ledger.show_frame(image, () if image is None else frame_index(self.viewer, image))
 
     def _on_model_chosen(self, path: str) -> None:
         self._show_model()
@@ -173,32 +198,6 @@ class SeparatePanel(Panel):
         card = reply.values["card"]
         kind = "C4" if card["network"]["family"] == "c4_unet" else "plain"
         self._show_model(f"{kind}, tile {card['tile']}, {card['normalization']}")
-
-    def _on_separated(self, reply: Letter) -> None:
-        self.button.setEnabled(True)
-        self.button.setText(BUTTON)
-        if reply.kind == "failed":
-            self.message.show_text(reply.values["message"])
-            return
-        assert self._asked is not None
-        reference, shape, index, corner = self._asked
-        image = reference()
-        if image is None or image not in self.viewer.layers:
-            self.message.show_text("The image is gone; its result was dropped.")
-            return
-        if frame_shape(image) != shape:
-            self.message.show_text("The image shows something else now; the result was dropped.")
-            return
-        parts = {name: reply.arrays[name] for name in ("background", "signal", "uncertainty")}
-        if self.options.residual.isChecked():
-            parts["residual"] = reply.arrays["measured"] - parts["signal"] - parts["background"]
-        record = {
-            "method": "saxs_unet", "model": reply.values["file"], "tensors_sha256": reply.values["sha256"],
-            "frame": list(index), "options": self.options.values, "ledger": reply.values["ledger"],
-        }  # fmt: skip
-        put_separation(self.viewer, image, parts, record=record, corner=corner, suffix=", view" if corner else "")
-        kev = self.options.kev_per_unit.value or image.metadata.get("napari_bgremove", {}).get("kev_per_unit")
-        self.ledger.setText(describe_ledger(reply.values["ledger"], reply.values["seconds"], kev))
 
     def _show_model(self, details: str = "") -> None:
         name = "the bundled model" if self.model_file == Path(BUNDLED_MODEL) else self.model_file.name
