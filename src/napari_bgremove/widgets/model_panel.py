@@ -80,22 +80,21 @@ class ModelPanel(Panel):
         job = self.make_job()
         place = read_preferences().results_folder or Path(job.signal).parent
         self.training.create(job, folder=folder, place=place)
-        self._watch()
+        self._watch("starting...")
 
     @reports_errors
     def attach(self, path: str | Path) -> None:
         """Show a run: one that is going on, or one that has ended."""
         job = self.training.attach(path)
         self.message.show_text(self.form.choose_where(job))
-        self._watch()
+        self._watch("reading what happened...")
 
     @reports_errors
     def resume(self) -> None:
         """Go on with the shown run from its newest model, on the device that is chosen."""
         if self.training.folder is not None:
-            self.view.say(f"{self.training.folder.path.name}: resuming...")
             self.training.resume(**self.form.where)
-            self._enable()
+            self._watch("resuming...", anew=False)
 
     @reports_errors
     def stop(self) -> None:
@@ -105,7 +104,7 @@ class ModelPanel(Panel):
             self.view.say("Ending...", stays=True)
         elif self.training.folder is not None:
             self.training.stop()
-            self.view.say("Stopping... it finishes its step and keeps the newest model.", stays=True)
+            self.view.say("Stopping... the newest model is kept.", stays=True)
         self.stop_button.setEnabled(False)
 
     @reports_errors
@@ -138,13 +137,16 @@ class ModelPanel(Panel):
         """Turn, predict and compare, with the model that is in use."""
         self.model.check_equivariance()
 
-    def _watch(self) -> None:
-        """Show the run that was just taken."""
+    def _watch(self, status: str, *, anew: bool = True) -> None:
+        """Show what happens in the run that was just taken; `anew`: from its first event on."""
         run = self.training.folder
         assert run is not None
         self.workspace.run_folder = str(run.path)
-        self.view.start_anew(f"{run.path.name}: starting...")
-        self.training.follow()
+        if anew:
+            self.view.start_anew()
+        self.view.say(f"{run.path.name}: {status}")
+        self.training.follow(from_start=anew)
+        self.bring_into_view(self.view)
         self._enable()
 
     def _on_estimated(self, reply: Letter) -> None:
@@ -210,13 +212,13 @@ class ModelPanel(Panel):
     def _lay_out(self) -> None:
         self.body.addWidget(make_section("What is this?", make_help(ABOUT)))
         self.body.addWidget(self.form)
+        self.body.addWidget(self.view)
         self.body.addWidget(make_section("Model in use", self.model, is_open=True))
         self.attach_button = make_button("Attach to run...", lambda: self._ask_for("run"))
         self.body.addWidget(self.attach_button)
         self.add_copies(
             python=lambda: as_python(self.make_job(), out="run"), command=lambda: as_command(self.make_job(), out="run")
         )
-        self.body.addWidget(self.view)
         self.start_button = self.add_button("Start", self.start)
         self.pause_button = self.add_button("Pause", self.pause, tip="Wait after the step at hand, processors free.")
         self.stop_button = self.add_button(STOP, self.stop)

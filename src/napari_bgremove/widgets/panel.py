@@ -51,14 +51,18 @@ class Panel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(self.body)
         outer.addStretch(1)
-        scroll = _UprightScroll(content)
+        self._scroll = _UprightScroll(content)
         self.buttons = QHBoxLayout()
         self.message = MessageLine()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self._scroll, 1)
         layout.addLayout(self.buttons)
         layout.addWidget(self.message)
+
+    def bring_into_view(self, widget: QWidget) -> None:
+        """Scroll the body to a part of it."""
+        self._scroll.ensureWidgetVisible(widget)
 
     def add_button(self, text: str, slot: Callable[[], Any], *, tip: str = "") -> QPushButton:
         """Add a button below the scrolling body."""

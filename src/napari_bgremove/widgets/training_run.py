@@ -85,17 +85,22 @@ class TrainingRun(QObject):
         self._take(run, None)
         return job
 
-    def follow(self) -> None:
-        """Tell what happened in the run so far, and what happens."""
+    def follow(self, *, from_start: bool = True) -> None:
+        """Tell what happens in the run, and by default what happened so far."""
         assert self.folder is not None
-        self.follower.follow(self.folder, process=self._process)
+        self.follower.follow(self.folder, from_start=from_start, process=self._process)
 
     def resume(self, **changes: Any) -> None:
-        """Go on from the newest model; device and precision may be others than before."""
+        """Start it again from the newest model; device and precision may be others than before.
+
+        Raises
+        ------
+        ReadError
+            When another process works there.
+        """
         assert self.folder is not None
         change_job(self.folder, _read_training(self.folder), **changes)
         self._process = self._start(self.folder)
-        self.follower.follow(self.folder, from_start=False, process=self._process)
 
     def pause(self) -> bool:
         """Let the run wait after its step, or go on; return whether it waits."""

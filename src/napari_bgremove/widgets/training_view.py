@@ -19,6 +19,7 @@ __all__ = ["TrainingView"]
 
 # The canvas is drawn anew at most five times a second, whoever asks for it.
 CANVAS_MS = 200
+PLOT_HEIGHT = 240  # on a laptop the status above and the slider below stay in sight
 CURVES = ("training", "validation")
 
 
@@ -30,15 +31,16 @@ class TrainingView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.status, self.remarks = _text("No training yet."), _text("")
+        self.status, self.remarks = _label(), _label()
         self.plot = ProfilePlot(x_label="epoch", y_label="loss")
+        self.plot.setMaximumHeight(PLOT_HEIGHT)
         self.epoch_slider = QSlider(Qt.Orientation.Horizontal)
         self.epoch_text = QLabel("-")
         self._throttler = QSignalThrottler(parent=self)
         self._throttler.setTimeout(CANVAS_MS)
         self._throttler.triggered.connect(lambda: self.epoch_shown.emit(self.epoch_slider.value()))
         self.epoch_slider.valueChanged.connect(self.show_epoch)
-        self.start_anew("No training yet.")
+        self.start_anew()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.status, self.remarks, self.plot):
@@ -49,7 +51,7 @@ class TrainingView(QWidget):
         row.addWidget(make_button("Use this epoch", lambda: self.epoch_used.emit(self.epoch_slider.value())))
         layout.addLayout(row)
 
-    def start_anew(self, text: str) -> None:
+    def start_anew(self) -> None:
         """Forget the run that was shown."""
         self._losses: dict[str, dict[int, float]] = {name: {} for name in CURVES}
         self._pace = TrainPace()
@@ -57,7 +59,7 @@ class TrainingView(QWidget):
         self._remarks: list[str] = []
         self.epoch_slider.setMaximum(0)
         self.remarks.hide()
-        self.say(text)
+        self.say("No training yet.")
 
     def say(self, text: str, *, stays: bool = False) -> None:
         """Show a sentence in place of the progress; one that stays is not written over by the next step."""
@@ -130,7 +132,7 @@ class TrainingView(QWidget):
             self.epoch_slider.setValue(count - 1)
 
 
-def _text(text: str) -> QLabel:
-    label = QLabel(text)
+def _label() -> QLabel:
+    label = QLabel()
     label.setWordWrap(True)
     return label
