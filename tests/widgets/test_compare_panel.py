@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.testing import assert_allclose
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bgremove.images.profiles import radial_profile
 from napari_bgremove.viewer_layers.results import put_separation
@@ -88,11 +90,45 @@ def test_flipping_shows_one_after_the_other_in_the_same_view(qtbot: Any, viewer:
     assert viewer.layers["shot - signal"].contrast_limits == limits
 
 
-def test_side_by_side_is_the_grid_of_the_viewer(viewer: Any, panel: ComparePanel) -> None:
-    panel.side_by_side.setChecked(True)
+def test_side_by_side_is_the_grid_of_the_viewer_and_goes_as_it_came(
+    viewer: Any, panel: ComparePanel, tick: Callable[..., None]
+) -> None:
+    viewer.add_labels(np.zeros(SHAPE, int), name="mask")
+    before = visible(viewer)
+    tick(panel.side_by_side)
     assert viewer.canvas.grid.enabled
-    panel.side_by_side.setChecked(False)
+    assert sorted(visible(viewer)) == ["shot", "shot - background (noise)", "shot - residual", "shot - signal"]
+    tick(panel.side_by_side)
     assert not viewer.canvas.grid.enabled
+    assert visible(viewer) == before
+
+
+def test_side_by_side_ends_with_the_panel_and_with_the_curtain(
+    viewer: Any, panel: ComparePanel, tick: Callable[..., None], flush: Callable[[], None]
+) -> None:
+    before = visible(viewer)
+    tick(panel.side_by_side)
+    tick(panel.show_curtain)
+    assert not viewer.canvas.grid.enabled
+    tick(panel.side_by_side)
+    assert viewer.canvas.grid.enabled
+    viewer.window.remove_dock_widget(panel)
+    flush()
+    assert not viewer.canvas.grid.enabled
+    assert visible(viewer) == before
+
+
+def test_images_of_two_sizes_are_not_compared(viewer: Any, panel: ComparePanel, click: Callable[..., None]) -> None:
+    part = {"signal": viewer.layers["shot - signal"].data[:30, :40]}
+    panel.after_choice.layer = put_separation(
+        viewer, viewer.layers["shot"], part, record={}, corner=(2, 3), suffix=", view"
+    )["signal"]
+    for text in ("Measure", "Draw profiles", "Copy as Python"):
+        click(panel, text)
+        assert panel.message.text == (
+            "'shot - signal, view' must have the size of 'shot' (80 x 100 px) to be compared with it; found 30 x 40. "
+            "Separate the whole frame, or choose two images of one size."
+        )
 
 
 def test_numbers_add_up_over_the_image_and_in_a_region(
@@ -122,13 +158,30 @@ def test_profiles_are_those_of_the_numerics(
     assert_allclose(mean, expected)
 
 
+def test_the_script_makes_the_same_profiles(
+    viewer: Any, panel: ComparePanel, click: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_points([[40, 50]], scale=(2, 2), name="centre")
+    monkeypatch.chdir(tmp_path)
+    for name in ("shot", "shot - signal"):
+        tifffile.imwrite(f"{name}.tif", viewer.layers[name].data)
+    click(panel, "Copy as Python")
+    Path("copied.py").write_text(QApplication.clipboard().text())
+    profiles = runpy.run_path("copied.py")["profiles"]
+    for name, curve in profiles.items():
+        assert_allclose(curve, radial_profile(viewer.layers[name].data, centre=(40, 50), width=2.0)[:2])
+    assert set(profiles) == {"shot", "shot - signal"}
+
+
 def test_the_parts_of_a_renamed_image_are_still_found(
     viewer: Any, panel: ComparePanel, click: Callable[..., None]
 ) -> None:
     viewer.layers["shot"].name = "renamed"
-    click(panel, "Flip (K)")
-    click(panel, "Flip (K)")
-    assert [name for name in visible(viewer) if name != "renamed"] == ["shot - signal"]
+    seen = []
+    for _ in range(4):
+        click(panel, "Flip (K)")
+        seen += visible(viewer)
+    assert sorted(seen) == ["renamed", "shot - background (noise)", "shot - residual", "shot - signal"]
 
 
 def test_a_poni_file_gives_profiles_over_q(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import napari.layers
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QFormLayout, QLabel, QWidget
 
+from napari_bgremove._validation import describe_shape
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.regions import measure_region
 from napari_bgremove.viewer_layers.curtain import Curtain
-from napari_bgremove.viewer_layers.geometry import current_frame
+from napari_bgremove.viewer_layers.geometry import current_frame, frame_shape
 from napari_bgremove.viewer_layers.masks import rasterize_shapes
 from napari_bgremove.viewer_layers.results import PARTS
+from napari_bgremove.viewer_layers.visibility import show_in_grid
+from napari_bgremove.widgets.copies import profiles_as_python
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.latest_call import LatestCall
@@ -42,6 +46,7 @@ class ComparePanel(Panel):
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
         self.curtain: Curtain | None = None
+        self._leave_grid: Callable[[], None] | None = None
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(0)
@@ -52,7 +57,8 @@ class ComparePanel(Panel):
         self._profile.returned.connect(self.rings.show_profiles)
         self._profile.failed.connect(self.message.show_error)
         self.rings.profiles_requested.connect(self.draw_profiles)
-        self.show_curtain.toggled.connect(lambda _: self.update_curtain())
+        self.rings.copy_requested.connect(self.copy_profiles)
+        self.show_curtain.toggled.connect(self._on_curtain)
         self.side_by_side.toggled.connect(self._on_side_by_side)
         for choice in (self.before_choice, self.after_choice):
             choice.layer_changed.connect(lambda _: self.update_curtain())
@@ -66,6 +72,7 @@ class ComparePanel(Panel):
         before, after = self.before_choice.layer, self.after_choice.layer
         if self._is_away or not self.show_curtain.isChecked() or before is None or after is None or before is after:
             return
+        _check_sizes(before, after)
         self.curtain = Curtain(self.viewer, before, after)
         self.connections.at_the_end(self.curtain.close)
         for layer in (before, after):
@@ -78,8 +85,8 @@ class ComparePanel(Panel):
         if len(group) < 2:
             self.message.show_text("There is nothing to flip through: separate the image first.")
             return
-        if self.show_curtain.isChecked():
-            self.show_curtain.setChecked(False)
+        for tick in (self.show_curtain, self.side_by_side):
+            tick.setChecked(False)
         shown = next((i for i, layer in reversed(list(enumerate(group))) if layer.visible), -1)
         following = group[(shown + 1) % len(group)]
         for layer in group:
@@ -110,22 +117,33 @@ class ComparePanel(Panel):
     def draw_profiles(self) -> None:
         """Draw the mean over rings about the beam centre, or over q by a PONI file, before and after."""
         before, after = self._pair()
-        images = {layer.name: np.asarray(current_frame(self.viewer, layer)) for layer in (before, after)}
+        how = self._rings_about(before)
+        self._profile({layer.name: np.asarray(current_frame(self.viewer, layer)) for layer in (before, after)}, **how)
+
+    @reports_errors
+    def copy_profiles(self) -> None:
+        """Put a script on the clipboard that makes the profiles without a window."""
+        before, after = self._pair()
+        QApplication.clipboard().setText(profiles_as_python(self.viewer, (before, after), self._rings_about(before)))
+        self.message.show_text("The script is on the clipboard.")
+
+    def _rings_about(self, image: Any) -> dict[str, Any]:
+        """Return over what to average, as `profile_images` takes it."""
         if self.rings.poni:
-            self._profile(images, poni=self.rings.poni)
-            return
+            return {"poni": self.rings.poni}
         points = self.rings.centre_choice.layer
         if points is None or len(points.data) == 0:
-            self.message.show_text("Add a points layer and click the beam centre first, or choose a PONI file.")
-            return
-        centre = np.asarray(before.world_to_data(points.data_to_world(points.data[-1])))[-2:]
-        self._profile(images, centre=(float(centre[0]), float(centre[1])), width=self.rings.ring_width.value())
+            msg = "Add a points layer and click the beam centre first, or choose a PONI file."
+            raise ValueError(msg)
+        centre = np.asarray(image.world_to_data(points.data_to_world(points.data[-1])))[-2:]
+        return {"centre": (float(centre[0]), float(centre[1])), "width": self.rings.ring_width.value()}
 
     def _pair(self) -> tuple[Any, Any]:
         before, after = self.before_choice.layer, self.after_choice.layer
         if before is None or after is None:
             msg = "There are no two images to compare: separate one first."
             raise ValueError(msg)
+        _check_sizes(before, after)
         return before, after
 
     def _group(self) -> list[Any]:
@@ -141,12 +159,20 @@ class ComparePanel(Panel):
         }
         return [before, *(ours[part] for part in PARTS if part in ours and part != "uncertainty")]
 
+    def _on_curtain(self, on: bool) -> None:
+        if on:
+            self.side_by_side.setChecked(False)
+        self.update_curtain()
+
     def _on_side_by_side(self, on: bool) -> None:
+        if self._leave_grid is not None:
+            self.connections.forget(self._leave_grid)
+            self._leave_grid()
+            self._leave_grid = None
         if on:
             self.show_curtain.setChecked(False)
-            for layer in self.viewer.layers:
-                layer.visible = layer in self._group()
-        self.viewer.canvas.grid.enabled = on
+            self._leave_grid = show_in_grid(self.viewer, self._group())
+            self.connections.at_the_end(self._leave_grid)
 
     def _on_layer_removed(self, _event: Any = None) -> None:
         if self.curtain is not None and not self.curtain.is_alive:
@@ -192,3 +218,13 @@ class ComparePanel(Panel):
         self.body.addWidget(self.numbers)
         self.body.addWidget(make_section("Over rings", self.rings, is_open=True))
         self.add_button(f"Flip ({FLIP_KEY})", self.flip, tip="Measured, signal, background, residual in turn.")
+
+
+def _check_sizes(before: Any, after: Any) -> None:
+    if frame_shape(after) != frame_shape(before):
+        msg = (
+            f"'{after.name}' must have the size of '{before.name}' ({describe_shape(frame_shape(before))} px) to be "
+            f"compared with it; found {describe_shape(frame_shape(after))}. Separate the whole frame, or choose two "
+            "images of one size."
+        )
+        raise ValueError(msg)

@@ -1,18 +1,18 @@
-"""What the mask and patches panels do, as text that does it without a window."""
+"""What the mask, patches and compare panels do, as text that does it without a window."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from napari_bgremove.engine import scripts
+from napari_bgremove.engine import compare_scripts, scripts
 from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name
 from napari_bgremove.viewer_layers.geometry import frame_index
 from napari_bgremove.widgets.mask_forms import MaskRequest
 from napari_bgremove.widgets.patches_work import PatchNumbers
 
-__all__ = ["mask_as_command", "mask_as_python", "patches_as_command", "patches_as_python"]
+__all__ = ["mask_as_command", "mask_as_python", "patches_as_command", "patches_as_python", "profiles_as_python"]
 
 
 def mask_as_python(viewer: Any, image: Any, request: MaskRequest) -> str:
@@ -50,6 +50,12 @@ def patches_as_command(sources: tuple[Sequence[Any], Sequence[Any]], mask: Any |
         "any_angle": numbers.any_angle, "seed": numbers.seed,
     }  # fmt: skip
     return scripts.patches_as_command(files, given, mask=_mask_file(mask))
+
+
+def profiles_as_python(viewer: Any, images: Sequence[Any], how: Mapping[str, Any]) -> str:
+    """Return a script that averages images over rings, or over q; `how` is as in `rings_form.profile_images`."""
+    loads = {image.name: code_for_frame(image, frame_index(viewer, image)) for image in images}
+    return compare_scripts.profiles_as_python(loads, **how)
 
 
 def _mask_file(mask: Any | None) -> str | None:

@@ -45,6 +45,7 @@ class RingsForm(QWidget):
     """Values in, curves out; it knows no viewer."""
 
     profiles_requested = Signal()
+    copy_requested = Signal()
 
     def __init__(self, centre_choice: LayerCombo) -> None:
         super().__init__()
@@ -87,7 +88,10 @@ class RingsForm(QWidget):
         rows.addRow("Beam centre", self.centre_choice)
         rows.addRow("Rings", _row(self.ring_width, self.logarithm))
         rows.addRow("PONI", _row(self._poni, make_button("...", self._ask_for_poni)))
-        rows.addRow(make_button("Draw profiles", self.profiles_requested.emit))
+        # No command averages over rings, so there is none to copy.
+        tip = "The same without a window, from the files."
+        draw = make_button("Draw profiles", self.profiles_requested.emit)
+        rows.addRow(_row(draw, make_button("Copy as Python", self.copy_requested.emit, tip=tip)))
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 __all__ = ["ProfilePlot"]
@@ -14,7 +16,7 @@ COLOURS = ("#1f77b4", "#2ca02c", "#ff7f0e", "#d62728", "#9467bd")
 
 
 class ProfilePlot(QWidget):
-    """Curves with a legend; NaN is a gap."""
+    """Curves with a legend, in the colours of the window it lies in; NaN is a gap."""
 
     def __init__(self, *, x_label: str, y_label: str, height: int = 180) -> None:
         super().__init__()
@@ -24,12 +26,13 @@ class ProfilePlot(QWidget):
         self._plot.setMinimumHeight(height)
         self._plot.setLabel("bottom", x_label)
         self._plot.setLabel("left", y_label)
-        self._plot.addLegend(offset=(-5, 5))
+        self._legend = self._plot.addLegend(offset=(-5, 5))
         self._plot.setMenuEnabled(False)
         self._curves: dict[str, Any] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
+        self._follow_theme()
 
     @property
     def curves(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -53,3 +56,21 @@ class ProfilePlot(QWidget):
     def use_logarithm(self, on: bool) -> None:
         """Show the values on a logarithmic axis, or a linear one."""
         self._plot.setLogMode(y=on)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """A theme of napari arrives as a style sheet of the window, and that as other colours of this widget."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        palette = self.palette()
+        text = palette.color(QPalette.ColorRole.WindowText)
+        self._plot.setBackground(palette.color(QPalette.ColorRole.Window))
+        self._legend.setLabelTextColor(text)
+        for _, label in self._legend.items:  # a label that is there already takes a colour only with its text
+            label.setText(label.text)
+        for side in ("bottom", "left"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(text)
+            axis.setTextPen(text)
