@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
@@ -23,8 +25,12 @@ class LeavingQuestion(QObject):
     def __init__(self, panel: QWidget, training: TrainingRun) -> None:
         super().__init__(panel)
         self._panel, self._training = panel, training
-        self._window: QMainWindow | None = None
+        self._reference: weakref.ref[QMainWindow] | None = None  # napari's window is not ours to keep
         panel.installEventFilter(self)
+
+    @property
+    def _window(self) -> QMainWindow | None:
+        return self._reference() if self._reference is not None else None
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Find the window when the panel is shown, see it close, and let every event through."""
@@ -38,15 +44,15 @@ class LeavingQuestion(QObject):
     def _watch(self, window: QWidget | None) -> None:
         # A panel that floats still belongs to the window it was docked in.
         if isinstance(window, QMainWindow) and window is not self._window:
-            self._window = window
+            self._reference = weakref.ref(window)
             window.installEventFilter(self)
 
     def _ask(self) -> None:
-        run = self._training.folder
+        run, window = self._training.folder, self._window
         # A script that closes a window nobody sees is not kept waiting.
-        if run is None or self._window is None or not self._window.isVisible():
+        if run is None or window is None or not window.isVisible():
             return
-        box = QMessageBox(self._panel.window())
+        box = QMessageBox(window)
         box.setWindowTitle("A training is going on")
         box.setText(f"The training '{run.path.name}' goes on without napari.")
         box.setInformativeText("Attach to it later in the Model panel, or stop it now: its newest model is kept.")
