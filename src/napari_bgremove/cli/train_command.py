@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -69,9 +69,13 @@ def command(
     """Train a network, or go on with a run (--resume RUN).
 
     Ctrl-C stops after the step and keeps a model that can be used and
-    resumed; the exit code is then 130, and 0 after the last epoch. Several
-    processes: torchrun --nproc-per-node N -m napari_bgremove train ...; with
-    --device cuda each takes a GPU of its own.
+    resumed; the exit code is then 130, and 0 after the last epoch.
+
+    Several processes: torchrun --nproc-per-node N -m napari_bgremove -- train
+    ... (without the --, torchrun takes --signal for an option of its own);
+    with --device cuda each takes a GPU of its own. They share every batch:
+    --batch-size counts the samples of all processes together, so the losses
+    are those of one process with the same --batch-size.
     """
     from napari_bgremove.engine.jobs import TrainJob
     from napari_bgremove.engine.run_folder import RunFolder
@@ -84,7 +88,7 @@ def command(
         job = _changed_job(folder)
     else:
         if signal is None or background is None or out is None:
-            raise click.UsageError("A new run needs --signal, --background and --out; an old one --resume.")
+            _refuse("A new run needs --signal, --background and --out; an old one --resume.")
         folder = RunFolder(out)
         chosen = {name: value for name, value in recipe.items() if value is not None}
         job = TrainJob(
@@ -158,13 +162,13 @@ def _changed_job(folder: RunFolder) -> TrainJob:
     others = sorted(_flag(name) for name in given if name not in ("resume", "json_file", *_CHANGEABLE))
     if others:
         changeable = ", ".join(_flag(name) for name in _CHANGEABLE)
-        raise click.UsageError(
+        _refuse(
             f"--resume goes on with the run's own job, of which only {changeable} can change; leave out "
             f"{', '.join(others)}."
         )
     job = read_job(folder.job)
     if not isinstance(job, TrainJob):
-        raise click.UsageError(f"'{folder.path}' is no training run.")
+        _refuse(f"'{folder.path}' is no training run.")
     return change_run(folder, job, **{name: given[name] for name in _CHANGEABLE if name in given})
 
 
@@ -176,12 +180,17 @@ def _fields_like(model: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     network = SaxsUnetRecipe.network_fields(description.network)
     for name, value in chosen.items():
         if name in network and value != network[name]:
-            raise click.UsageError(
+            _refuse(
                 f"{_flag(name)} must be {_text(network[name])} as in '{model.name}' (--start-from); found "
                 f"{_text(value)}. Leave the option out."
             )
     trained_with = {"normalization": description.normalization, "percentiles": description.percentiles}
     return {**trained_with, **network, **chosen}
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """End with a usage error; the context of the call lets it name the command's help."""
+    click.get_current_context().fail(sentence)
 
 
 def _flag(name: str) -> str:

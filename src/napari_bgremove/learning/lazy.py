@@ -100,8 +100,9 @@ def iterate_separations(parts: da.Array, *, client: Any = None, ahead: int = 8) 
 
 def _result_of(future: Any, *, frame: int) -> NDArray[np.float32]:
     """Wait for a frame; what dask says of a lost worker is no sentence for a person."""
+    from concurrent.futures import CancelledError
+
     from distributed import KilledWorker
-    from distributed.client import CancelledError
 
     try:
         result: NDArray[np.float32] = future.result()
