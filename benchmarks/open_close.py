@@ -5,7 +5,8 @@
 Needs a screen (xvfb-run will do). Each panel is docked in a real window and
 closed by the cross of its dock; then whole viewers with all panels. Nothing
 may be left: no widget, no running timer, no thread, no process, no callback;
-the memory may grow by 5 MiB after the first rounds.
+the memory may grow by 5 MiB after the first rounds. A whole viewer is judged by
+what it leaves beyond an empty one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from napari_bgremove.widgets.main_panel import PANELS, MainPanel
 ALL_PANELS = {**PANELS, "Background removal": MainPanel}
 WARM_UP = {"panels": 20, "viewers": 5}  # rounds in which caches fill
 MOST_MIB = 5.0
+EMPTY, VIEWER = "empty viewer", "viewer"
 
 
 def settle() -> None:
@@ -93,6 +95,11 @@ def measure(act: Callable[[], None], layers: Any, *, rounds: int, warm_up: int) 
     return {**{name: after[name] - before[name] for name in before}, "mib": _resident_mib() - memory}
 
 
+def passes(left: dict[str, float], by_itself: dict[str, float]) -> bool:
+    """Whether no more is left than napari itself leaves."""
+    return all(value - by_itself.get(name, 0) <= (MOST_MIB if name == "mib" else 0) for name, value in left.items())
+
+
 def _is_running(timer: Any) -> bool:
     try:
         return bool(timer.isActive())
@@ -115,14 +122,21 @@ def main() -> None:
     for name in ALL_PANELS:
         act = partial(open_and_close_panel, viewer, name)
         figures["left"][name] = measure(act, viewer.layers, rounds=a.panels, warm_up=WARM_UP["panels"])
-    for name, act in (("empty viewer", partial(open_and_close_viewer, empty=True)), ("viewer", open_and_close_viewer)):
+    for name, act in ((EMPTY, partial(open_and_close_viewer, empty=True)), (VIEWER, open_and_close_viewer)):
         if a.viewers:
             left = measure(act, viewer.layers, rounds=a.viewers, warm_up=WARM_UP["viewers"])
             figures["left"][name] = left
     viewer.close()
+    by_itself = figures["left"].get(EMPTY, {})
+    figures["passed"] = {
+        name: passes(left, by_itself if name == VIEWER else {})
+        for name, left in figures["left"].items()
+        if name != EMPTY
+    }
     for name, left in figures["left"].items():
+        verdict = {True: "pass", False: "FAIL", None: "(napari itself)"}[figures["passed"].get(name)]
         counts = ", ".join(f"{key} {value:+d}" for key, value in left.items() if key != "mib")
-        print(f"{name:<20} {counts}, memory {left['mib']:+.1f} MiB (at most {MOST_MIB:+.0f})")
+        print(f"{name:<20} {counts}, memory {left['mib']:+.1f} MiB (at most {MOST_MIB:+.0f})   {verdict}")
     if a.json:
         atomic_write(a.json, json.dumps(figures, indent=1))
 
