@@ -59,8 +59,8 @@ class SeparatePanel(Panel):
         self.frame.ended.connect(self._on_frame_ended)
         for work in (self.frame, self.batch):
             work.measured.connect(self._on_measured)
-        self.batch.file_shown.connect(lambda image: self.ledger.show_frame(image, ()))
-        self.batch.failed.connect(lambda sentence, details: self.message.show_text(sentence, details=details))
+        self.batch.file_shown.connect(self.ledger.show_frame)
+        self.batch.failed.connect(self._say)
         self.batch_form.stack_requested.connect(self.separate_stack)
         self.batch_form.folder_requested.connect(self.separate_folder)
         self.batch_form.export_requested.connect(self.export_table)
@@ -160,6 +160,9 @@ class SeparatePanel(Panel):
     def _on_frame_ended(self, sentence: str, details: str) -> None:
         self.button.setEnabled(True)
         self.button.setText(BUTTON)
+        self._say(sentence, details)
+
+    def _say(self, sentence: str, details: str) -> None:
         self.message.show_text(sentence, details=details)
 
     def _on_measured(self, layer: Any, index: tuple[int, ...], ledger: dict[str, Any]) -> None:

@@ -31,8 +31,8 @@ class ShownLedger(QLabel):
         """Forget the frames of a layer that shows something else now."""
         self._known.pop(unwrapped(layer), None)
 
-    def show_frame(self, layer: Any | None, index: tuple[int, ...]) -> None:
-        """Show the ledger of a frame, or that there is none."""
+    def show_frame(self, layer: Any | None, index: tuple[int, ...] = ()) -> None:
+        """Show the ledger of a frame of a stack, or of a single image, or that there is none."""
         known = {} if layer is None else self._known.get(unwrapped(layer), {})
         self.setText(known.get(index, "This frame was not separated yet." if known else ""))
 
