@@ -71,7 +71,7 @@ def compare(data: Path, frames: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Print the table and write it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BGREMOVE_DATA", DEFAULT_DATA)))
     parser.add_argument("--frames", type=int, default=200, help="frames of the 0.00 mm file (twice as many at 1.46 mm)")
     parser.add_argument("--json", type=Path, help="write the same figures to this file")

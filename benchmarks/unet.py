@@ -22,7 +22,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_bgremove.learning.escnn_bridge import build_escnn_network, to_escnn
 from napari_bgremove.learning.networks import PRESETS, AdditiveNetwork, NetworkSpec, build_network, count_parameters
 
 # What the ratios are measured against: (row, least acceptable ratio).
@@ -76,6 +75,8 @@ def time_in_turns(rows: dict[str, Callable[[], object]], repeats: int) -> dict[s
 def time_construction(spec: NetworkSpec, *, with_escnn: bool) -> dict[str, float]:
     builders: dict[str, Callable[[], object]] = {"construct ours": lambda: build_network(spec)}
     if with_escnn:
+        from napari_bgremove.learning.escnn_bridge import build_escnn_network
+
         builders["construct escnn"] = lambda: build_escnn_network(spec, initialise=True)
     seconds = {}
     for name, build in builders.items():
@@ -87,6 +88,8 @@ def time_construction(spec: NetworkSpec, *, with_escnn: bool) -> dict[str, float
 
 def make_networks(spec: NetworkSpec) -> tuple[AdditiveNetwork, AdditiveNetwork]:
     """Return our network and escnn's with the same weights."""
+    from napari_bgremove.learning.escnn_bridge import to_escnn
+
     ours = build_network(spec, seed=0)
     with torch.no_grad():
         ours.head.conv.bias.fill_(0.3)  # a silent head would make any two outputs equal
