@@ -6,6 +6,7 @@ One module per command, imported when the command is called, so that
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module, metadata
 
@@ -14,6 +15,10 @@ import click
 from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 
 __all__ = ["main"]
+
+_DEBUG = "BGREMOVE_DEBUG"
+# What a person can act on; everything else is a fault of ours.
+_EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError)
 
 COMMANDS = {
     "mask": "Mark the signal regions of x-ray-only images.",
@@ -42,47 +47,68 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(metadata.version("napari-bgremove"), prog_name="bgremove")
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """Take detector images apart into signal and background.
 
     `bgremove separate IMAGE --out FOLDER` uses the bundled model and needs
     nothing else. To train your own: mask, patches, train.
+
+    A failure is one line; with the environment variable BGREMOVE_DEBUG=1 it
+    also shows where in the program it happened.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(2)
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line and a non-zero exit code."""
+    """Run the command line; every failure is one line and a non-zero exit code."""
     try:
         code = group.main(prog_name="bgremove", standalone_mode=False)
-    except (ReadError, ModelFileError, ComputeError, ValueError) as error:
-        sys.exit(_fail(_sentence(error)))
-    except OSError as error:
-        name = f"'{error.filename}': " if error.filename else ""
-        sys.exit(_fail(f"{name}{error.strerror or error}."))
-    except click.exceptions.Abort:
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = _fail("Stopped.", 130)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
+        code = _fail(_describe_usage(error), error.exit_code)
+    except Exception as error:
+        if os.environ.get(_DEBUG):
+            raise
+        code = _fail(f"bgremove: {_describe(error)}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _sentence(error: Exception) -> str:
+def _describe_usage(error: click.ClickException) -> str:
+    """Return the error and where to read on; click itself would print the usage as well."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" Try '{context.command_path} --help'." if context is not None else ""
+    sentence = error.format_message()
+    return f"Error: {sentence}{'' if sentence.endswith(('.', '?')) else '.'}{hint}"
+
+
+def _describe(error: Exception) -> str:
     from pydantic import ValidationError
 
-    if not isinstance(error, ValidationError):
+    if isinstance(error, ValidationError):
+        from napari_bgremove.engine.jobs import describe_invalid
+
+        return describe_invalid(error)
+    if isinstance(error, OSError):
+        name = f"'{error.filename}': " if error.filename else ""
+        return f"{name}{error.strerror or error}."
+    if isinstance(error, _EXPECTED):
         return str(error)
-    from napari_bgremove.engine.jobs import describe_invalid
+    return (
+        f"an unexpected {type(error).__name__} ended the command: {str(error) or 'no details'}. Set {_DEBUG}=1 and "
+        "repeat it to see where."
+    )
 
-    return describe_invalid(error)
 
-
-def _fail(sentence: str) -> int:
-    click.echo(f"bgremove: {' '.join(sentence.split())}", err=True)
-    return 1
+def _fail(sentence: str, code: int) -> int:
+    click.echo(" ".join(sentence.split()), err=True)
+    return code
