@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,23 +99,6 @@ def test_results_that_would_overwrite_each_other_are_refused_before_the_work(tmp
         run_separation(_job(inputs, tmp_path / "out", model_file), emit=_ignore)
 
 
-def test_a_cluster_gives_what_one_process_gives(tmp_path: Path, model_file: str) -> None:
-    from distributed import LocalCluster
-
-    source = write_image(tmp_path / "stack.tif", _image(shape=(5, 50, 70)), provenance={})
-    (serial,) = run_separation(_job([source], tmp_path / "serial", model_file), emit=_ignore)
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:  # fmt: skip
-        job = _job([source], tmp_path / "cluster", model_file, cluster=cluster.scheduler_address)
-        (spread,) = run_separation(job, emit=_ignore)
-    for name in ("signal", "background", "uncertainty"):
-        for i in range(5):
-            np.testing.assert_allclose(
-                read_image(spread[name], frame=i), read_image(serial[name], frame=i), rtol=1e-5, atol=1e-5
-            )
-
-
 def test_a_cluster_that_does_not_answer_is_said(tmp_path: Path, model_file: str) -> None:
     source = write_image(tmp_path / "shot.tif", _image(), provenance={})
     job = _job([source], tmp_path, model_file, cluster="tcp://127.0.0.1:1")
@@ -141,46 +122,6 @@ def test_a_model_that_changed_meanwhile_is_refused(model_file: str) -> None:
     write_model(model_file, network, ModelDescription(network=network.spec, tile=32))
     with pytest.raises(ModelFileError, match="has changed since"):
         next(iterate_separations(parts))
-
-
-_MEASURE_MEMORY = """
-import resource, sys
-import dask.array as da, numpy as np
-from napari_bgremove.io.images import ImageStack
-from napari_bgremove.io.results import StackWriter
-from napari_bgremove.learning.inference import ApplyOptions, separate_image
-from napari_bgremove.learning.networks import NetworkSpec, build_network
-import torch
-
-class Stub(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.nothing = torch.nn.Parameter(torch.zeros(1))
-    def forward(self, x):
-        return x, torch.zeros_like(x)
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MiB on Linux
-
-def frame(block_id):
-    return np.random.default_rng(block_id[0]).random((1, 512, 1024), np.float32)
-
-stack = da.map_blocks(lambda block_id=None: frame(block_id), chunks=((1,) * 300, (512,), (1024,)), dtype="f4")
-network = Stub()
-separate_image(network, np.zeros((512, 1024), np.float32) + 1, options=ApplyOptions())
-base = peak()
-with StackWriter(sys.argv[1], provenance={}) as writer:
-    for i in range(300):
-        separation = separate_image(network, stack[i].compute(scheduler="synchronous"), options=ApplyOptions())
-        writer.append(separation.signal)
-print(peak() - base)
-"""
-
-
-def test_300_frames_of_a_module_fit_into_512_mib_above_the_first(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _MEASURE_MEMORY, str(tmp_path / "out.tif")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
-    assert float(result.stdout) < 512
 
 
 def test_an_input_is_never_overwritten(tmp_path: Path, model_file: str) -> None:
