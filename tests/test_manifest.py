@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "src" / "napari_bgremove" / "napari.yaml"
 PACKED = ("src", "pyproject.toml", "README.md", "LICENSE", "napari.yaml")
 MARK = "Found by the test"
+# What the package reads from its own folder, beside its modules.
+DATA = ("models/*.safetensors", "models/*.json", "evaluation/real_set.json", "evaluation/classical_tuning.json")
 
 DISCOVER = """
 import json, sys
@@ -75,9 +77,20 @@ def unpack_wheel(wheel: Path, folder: Path) -> Path:
     return folder
 
 
+def check_data_files(package: Path, project: Path) -> None:
+    """Find every data file of the project in a built package, byte by byte."""
+    source = project / "src" / "napari_bgremove"
+    for pattern in DATA:
+        files = sorted(source.glob(pattern))
+        assert files, pattern
+        for file in files:
+            assert (package / file.relative_to(source)).read_bytes() == file.read_bytes(), file.name
+
+
 def test_the_manifest_of_a_wheel_is_found_without_importing_the_package(project: Path, tmp_path: Path) -> None:
     site = unpack_wheel(build(project, "wheel", tmp_path / "dist"), tmp_path / "site")
     assert discover([site]) == (MARK, False)
+    check_data_files(site / "napari_bgremove", project)
 
 
 def test_the_manifest_of_an_editable_install_is_found(project: Path, tmp_path: Path) -> None:
@@ -93,8 +106,10 @@ def test_the_manifest_of_a_source_archive_is_found(project: Path, tmp_path: Path
         file.extractall(tmp_path / "unpacked", filter="data")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert MARK in (unpacked / "napari.yaml").read_text()
+    check_data_files(unpacked / "src" / "napari_bgremove", project)
     site = unpack_wheel(build(unpacked, "wheel", tmp_path / "wheel"), tmp_path / "site")
     assert discover([site]) == (MARK, False)
+    check_data_files(site / "napari_bgremove", project)
 
 
 def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:
