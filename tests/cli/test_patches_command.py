@@ -154,7 +154,7 @@ def dark(shots: Path) -> Path:
 
 NO_SIGNAL = (
     "'xray-only-1.npy' must show signal: nothing of 64 pixels or more is left above the local background by 4 times "
-    "its scatter. Lower --threshold, or leave this shot out."
+    "its scatter. Lower the threshold, or leave this shot out."
 )
 
 

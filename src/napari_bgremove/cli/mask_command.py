@@ -11,9 +11,9 @@ import click
 
 from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
 from napari_bgremove.cli.shots import Gate, Shot, open_shots, show_progress
-from napari_bgremove.cli.signal_masks import propose_mask
 from napari_bgremove.errors import ComputeError, ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.recipes.signal_masks import propose_mask
 
 if TYPE_CHECKING:
     import numpy as np

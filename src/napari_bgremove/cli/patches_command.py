@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_bgremove._validation import describe_shape
 from napari_bgremove.cli.options import GROW, JSON, OUT, THRESHOLD, existing_files, gate_options, write_json
 from napari_bgremove.cli.shots import Gate, Shot, open_shots, show_progress
-from napari_bgremove.cli.signal_masks import signal_masks
-from napari_bgremove.errors import ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.recipes.signal_masks import pair_shots, signal_masks
 
 if TYPE_CHECKING:
     from napari_bgremove.images.patches import PatchSet
@@ -95,7 +93,7 @@ def command(
     gate = Gate(**gate_values)
     references = open_shots(existing_files(xray_only), dataset=dataset, gate=gate)
     shots = open_shots(existing_files(full), dataset=dataset, gate=gate)
-    pairing = _pair(references, shots, mask)
+    pairing = pair_shots(references, shots, mask)
     click.echo(f"Signal masks: {pairing}.")
     made_of = {"gate": gate.to_dict(), "dataset": dataset}
     signal = _note(_cut_signal(references, recipe, any_angle=any_angle), references, made_of)
@@ -115,33 +113,6 @@ def command(
             click.echo(f"  {patches.metadata['remark']}")
     click.echo(f"Next: bgremove train --signal {out / 'signal.npz'} --background {out / 'background.npz'} --out RUN")
     write_json(json_file, figures)
-
-
-def _pair(references: Sequence[Shot], shots: Sequence[Shot], mask: str | None) -> str:
-    """Check the shapes of the shots that meet, and say in words where the signal masks come from."""
-    if mask is not None:
-        for shot in shots:
-            _check_shape(shot, shots[0])
-        return f"'{Path(mask).name}' for all {len(shots)} full shots"
-    if len(references) == len(shots):
-        for shot, reference in zip(shots, references, strict=True):
-            _check_shape(shot, reference)
-        return f"each of the {len(shots)} full shots has that of its own x-ray-only shot, in the order given"
-    for shot in (*references, *shots):
-        _check_shape(shot, references[0])
-    return (
-        f"{len(references)} x-ray-only and {len(shots)} full shots do not correspond one to one, so one mask, of the "
-        "mean of the x-ray-only shots, serves all full shots"
-    )
-
-
-def _check_shape(shot: Shot, reference: Shot) -> None:
-    if shot.shape != reference.shape:
-        msg = (
-            f"'{shot.file}' must have the shape of '{reference.file}' ({describe_shape(reference.shape)}); found "
-            f"{describe_shape(shot.shape)}."
-        )
-        raise ReadError(msg)
 
 
 def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe, *, any_angle: bool) -> PatchSet:
