@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.masks import count_free_positions, estimate_signal_mask, grow_mask
-from napari_bgremove.io.autosave import find_left_behind
+from napari_bgremove.io.autosave import Autosave, find_left_behind
 from napari_bgremove.io.masks import read_mask, write_mask
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.mask_panel import MaskPanel
@@ -93,11 +94,68 @@ def test_the_preview_follows_the_numbers(qtbot: Any, viewer: Any, panel: MaskPan
     wait_for(qtbot, lambda: preview_of(viewer).sum() > before)
 
 
+def test_what_is_applied_is_what_was_previewed_and_is_not_computed_again(
+    qtbot: Any, viewer: Any, panel: MaskPanel, click: Click, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_bgremove.widgets.mask_work.estimate_signal_mask", held := Held(estimate_signal_mask))
+    panel.proposal.tick.setChecked(True)
+    assert not panel.apply_button.isEnabled(), "there is nothing to apply yet"
+    assert "being computed" in panel.apply_button.toolTip()
+    held.let_go()
+    wait_for(qtbot, lambda: preview_of(viewer) is not None)
+    previewed = preview_of(viewer)
+    click(panel, "Apply preview")
+    assert_array_equal(mask_of(viewer.layers["shot - signal mask"]), previewed)
+    assert held.calls == 1
+
+
+class Held:
+    """A function that waits until it is let go, and counts its calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function, self._gate, self.calls = function, threading.Event(), 0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        assert self._gate.wait(20)
+        return self._function(*arguments, **options)
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+
+def test_a_preview_that_cannot_be_computed_is_said_and_may_be_asked_for_again(
+    qtbot: Any, viewer: Any, panel: MaskPanel, click: Click
+) -> None:
+    viewer.layers["shot"].data = np.full(SHAPE, np.nan, np.float32)
+    panel.proposal.tick.setChecked(True)
+    wait_for(qtbot, lambda: "must have usable pixels" in panel.message.text)
+    click(panel, "Apply preview")
+    assert "still being computed" in panel.message.text
+    wait_for(qtbot, lambda: "must have usable pixels" in panel.message.text)
+    assert preview_of(viewer) is None
+
+
+def test_the_preview_follows_an_image_whose_data_are_replaced(qtbot: Any, viewer: Any, panel: MaskPanel) -> None:
+    panel.rules.above.number.setValue(100)
+    panel.rules.above.tick.setChecked(True)
+    wait_for(qtbot, lambda: preview_of(viewer) is not None)
+    viewer.layers["shot"].data = np.full(SHAPE, 200, np.float32)
+    wait_for(qtbot, lambda: bool(preview_of(viewer).all()))
+
+
+def test_the_numbers_of_the_edits_say_what_they_are(panel: MaskPanel) -> None:
+    form = panel.edit.layout()
+    labels = [form.itemAt(row, QFormLayout.ItemRole.LabelRole) for row in range(form.rowCount())]
+    assert [item.widget().text() for item in labels if item is not None] == ["Radius", "Patch side"]
+
+
 def test_rules_are_imprinted_together(qtbot: Any, viewer: Any, panel: MaskPanel, click: Click) -> None:
     panel.rules.above.number.setValue(100)
     panel.rules.above.tick.setChecked(True)
     panel.rules.below.number.setValue(1)
     panel.rules.below.tick.setChecked(True)
+    wait_for(qtbot, lambda: panel.apply_button.isEnabled())
     click(panel, "Apply preview")
     shot = make_shot()
     assert_array_equal(mask_of(viewer.layers["shot - signal mask"]), (shot >= 100) | (shot <= 1))
@@ -149,12 +207,15 @@ def test_coverage_and_free_positions_are_shown(qtbot: Any, viewer: Any, panel: M
 
 
 @pytest.mark.parametrize("suffix", ["tif", "npy", "edf", "h5"])
-def test_a_saved_mask_loads_again(viewer: Any, panel: MaskPanel, tmp_path: Path, suffix: str) -> None:
+def test_a_saved_mask_loads_again(qtbot: Any, viewer: Any, panel: MaskPanel, tmp_path: Path, suffix: str) -> None:
     panel.make_mask()
-    panel.proposal.tick.setChecked(True)
+    panel.rules.above.tick.setChecked(True)
+    panel.rules.above.number.setValue(20)
+    wait_for(qtbot, lambda: panel.apply_button.isEnabled())
     panel.apply()
     mask = viewer.layers["shot - signal mask"]
     before = mask_of(mask)
+    assert before.any()
     panel.save(tmp_path / f"mask.{suffix}")
     assert "read it back" in panel.message.text
     assert_array_equal(read_mask(tmp_path / f"mask.{suffix}"), before)
@@ -198,6 +259,52 @@ def test_masks_are_kept_while_a_person_works(qtbot: Any, viewer: Any, panel: Mas
         mask.data_setitem((np.array([k]), np.array([k])), 1)
     wait_for(qtbot, lambda: bool(list(state_folder.rglob("*.npz"))))
     assert find_left_behind(state_folder / "napari-bgremove" / "masks") == [], "this session still lives"
+
+
+def test_a_mask_that_could_not_be_kept_is_tried_again_and_said_once(
+    qtbot: Any, viewer: Any, panel: MaskPanel, state_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("napari_bgremove.widgets.mask_autosave.show_warning", said.append)
+    monkeypatch.setattr(Autosave, "save", refuse := Refusing(Autosave.save))
+    panel.make_mask()
+    for tries in (1, 2):
+        panel.keeper.save_all()
+        wait_for(qtbot, lambda tries=tries: refuse.tries == tries and not panel.keeper.is_saving)
+    assert len(said) == 1
+    assert "No space left" in said[0]
+    refuse.full = False
+    panel.keeper.save_all()
+    wait_for(qtbot, lambda: bool(list(state_folder.rglob("*.npz"))))
+
+
+class Refusing:
+    """Saves nothing while the disk is full."""
+
+    def __init__(self, save: Callable[..., Any]) -> None:
+        self._save, self.full, self.tries = save, True, 0
+
+    def __get__(self, autosave: Any, _owner: Any = None) -> Callable[..., Any]:
+        return lambda *arguments, **options: self(autosave, *arguments, **options)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.tries += 1
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return self._save(*arguments, **options)
+
+
+def test_a_persons_own_mask_that_was_only_painted_is_kept(
+    qtbot: Any, viewer: Any, panel: MaskPanel, state_folder: Path
+) -> None:
+    own = viewer.add_labels(np.eye(*SHAPE, dtype=np.uint8), name="own")
+    assert panel.mask_choice.layer == own
+    panel.keeper.save_all()
+    qtbot.wait(100)
+    assert not list(state_folder.rglob("*.npz")), "nobody has worked on it yet"
+    own.paint((9, 30), 1)
+    panel.keeper.save_all()
+    wait_for(qtbot, lambda: bool(list(state_folder.rglob("*.npz"))))
 
 
 CRASH = """

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.layers
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -19,6 +20,7 @@ from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
+from napari_bgremove.widgets.parts.latest_call import LatestCall
 from napari_bgremove.widgets.parts.offered_layers import unwrapped
 
 __all__ = ["MaskKeeper", "RestoreBar", "keeper_of"]
@@ -58,8 +60,11 @@ class MaskKeeper(QObject):
         super().__init__()
         self._layers = weakref.ref(layers)
         self._autosave = _autosave(autosave_folder())
-        self._unsaved: dict[str, int] = {}  # strokes, by the layer's id
-        self._worker: Any = None
+        self._unsaved: dict[str, int] = {}  # strokes that are on no disk yet, by the layer's id
+        self._write = LatestCall(_save, delay_ms=0, parent=self)
+        self._write.returned.connect(self._on_saved)
+        self._write.failed.connect(self._on_failed)
+        self._has_failed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL_MS)
@@ -70,45 +75,58 @@ class MaskKeeper(QObject):
         for layer in layers:
             self._watch_ours(layer)
 
-    def watch(self, layer: Any) -> None:
-        """Keep a mask from now on."""
+    @property
+    def is_saving(self) -> bool:
+        """True while the disk is being written to."""
+        return self._write.is_busy
+
+    def watch(self, layer: Any, *, worked_on: bool = True) -> None:
+        """Keep a mask from now on; one that nobody has worked on yet from its first stroke."""
         layer = unwrapped(layer)
         key = str(layer.unique_id)
-        if key in self._unsaved:
-            return
-        self._unsaved[key] = 1
-        for emitter in (layer.events.paint, layer.events.labels_update):
-            self._connections.connect(emitter, self._on_stroke)
-        self._timer.start()
+        if key not in self._unsaved:
+            self._unsaved[key] = 0
+            for emitter in (layer.events.paint, layer.events.labels_update):
+                self._connections.connect(emitter, self._on_stroke)
+        if worked_on and not self._unsaved[key]:
+            self._unsaved[key] = 1
+            self._timer.start()
 
     def save_all(self) -> None:
         """Save every mask that changed, unless a person prefers not; the disk is written to in a thread."""
-        from napari.qt.threading import create_worker
-
         if not read_preferences().autosave_masks:
             return
-        if self._worker is not None:  # two at a time could write the older last
+        if self.is_saving:  # what is written now may be older than what is asked for
             self._timer.start()
             return
         changed = [layer for layer in self._layers() or () if self._unsaved.get(str(layer.unique_id))]
         # A mask that became a stack meanwhile is none any more.
         masks = [_to_save(layer) for layer in changed if isinstance(layer, napari.layers.Labels) and layer.ndim == 2]
-        if not masks:
-            return
-        self._unsaved.update((key, 0) for key, *_ in masks)
-        self._worker = create_worker(_save, self._autosave, masks, _start_thread=False)
-        self._worker.finished.connect(self._on_saved)
-        self._worker.start()
+        if masks:
+            self._write(self._autosave, masks, {key: self._unsaved[key] for key, *_ in masks})
 
-    def _on_saved(self) -> None:
-        self._worker = None
+    def _on_saved(self, strokes: dict[str, int]) -> None:
+        """What was painted while the disk was written to is still to be saved."""
+        self._has_failed = False
+        for key in strokes.keys() & self._unsaved.keys():
+            self._unsaved[key] -= strokes[key]
+
+    def _on_failed(self, error: Exception) -> None:
+        """Try again, and say so once: the mask is still in the window, and can be saved elsewhere."""
+        self._timer.start()
+        if not self._has_failed:
+            show_warning(
+                f"The masks under work cannot be kept in '{self._autosave.folder}' ({error}). It is tried again every "
+                f"{INTERVAL_MS // 1000} s; until then, save them with 'Save...' in the Mask panel."
+            )
+        self._has_failed = True
 
     def _on_stroke(self, event: Any) -> None:
         key = str(event.source.unique_id)
         if key not in self._unsaved:
             return
         self._unsaved[key] += 1
-        if self._unsaved[key] >= STROKES:
+        if self._unsaved[key] >= STROKES and not self._has_failed:
             self.save_all()
         elif not self._timer.isActive():
             self._timer.start()
@@ -134,9 +152,13 @@ def _to_save(layer: Any) -> tuple[str, str, Any, dict[str, Any]]:
     return str(layer.unique_id), str(layer.name), mask_of(layer), geometry
 
 
-def _save(autosave: Autosave, masks: list[tuple[str, str, Any, dict[str, Any]]]) -> None:
+def _save(
+    autosave: Autosave, masks: list[tuple[str, str, Any, dict[str, Any]]], strokes: dict[str, int]
+) -> dict[str, int]:
+    """Save masks; return how many strokes of each are on the disk now."""
     for key, name, mask, geometry in masks:
         autosave.save(key, name, mask, **geometry)
+    return strokes
 
 
 class RestoreBar(QWidget):

@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QHBoxLayout, QWidget
 
-from napari_bgremove.images.gate import gate_image
-from napari_bgremove.images.mask_rules import MaskRules, find_hot_pixels
-from napari_bgremove.images.masks import estimate_signal_mask
+from napari_bgremove.images.mask_rules import MaskRules
+from napari_bgremove.widgets.mask_work import MaskRequest
 from napari_bgremove.widgets.parts.fields import OptionalNumber, make_button, whole_number, with_decimals
 
-__all__ = ["EditForm", "ImprintForm", "MaskRequest", "ProposalForm", "RulesForm"]
+__all__ = ["EditForm", "ImprintForm", "MaskRequest", "ProposalForm", "RulesForm", "request_of"]
 
-
-@dataclass(frozen=True)
-class MaskRequest:
-    """What the panel wants to see: a proposal, rules, or both."""
-
-    propose: bool
-    threshold: float
-    window: int
-    grow: int
-    minimum_size: int
-    leave_out_hot_pixels: bool
-    rules: MaskRules
-
-    @property
-    def is_empty(self) -> bool:
-        """True when nothing is ticked."""
-        return not self.propose and self.rules.is_empty
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """What `estimate_signal_mask` is told."""
-        return {
-            "threshold": self.threshold, "window": self.window, "grow": self.grow, "minimum_size": self.minimum_size,
-        }  # fmt: skip
-
-    def compute(self, image: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Return the mask that is asked for."""
-        mask = self.rules.find(image)
-        if self.propose:
-            hot = find_hot_pixels(image) if self.leave_out_hot_pixels else None
-            gated = gate_image(image, valid_mask=None if hot is None else ~hot)
-            mask |= estimate_signal_mask(gated.values, **self.numbers)  # type: ignore[arg-type]  # whole where it must be
-        return mask
+FILE_KINDS = "Masks (*.tif *.tiff *.npy *.edf *.h5);;All files (*)"
 
 
 class ProposalForm(QWidget):
@@ -169,29 +132,52 @@ class EditForm(QWidget):
     invert_requested = Signal()
     clear_requested = Signal()
     grow_requested = Signal(int)
-    load_requested = Signal()
-    save_requested = Signal()
+    load_requested = Signal(str)
+    save_requested = Signal(str)
     patch_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.radius = whole_number(2, 1, 200, suffix="px", tip="Radius for growing and shrinking.")
+        self.radius = whole_number(2, 1, 200, suffix="px", tip="By how much the mask grows or shrinks.")
         self.patch = whole_number(
             128, 8, 1024, suffix="px", step=8, tip="Side of the patches whose free positions are counted."
         )
         self.patch.valueChanged.connect(lambda _: self.patch_changed.emit())
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(make_button("Invert", self.invert_requested.emit), 0, 0)
-        grid.addWidget(make_button("Clear", self.clear_requested.emit), 0, 1)
-        for column, (text, sign) in enumerate((("Grow", 1), ("Shrink", -1))):
-            button = QPushButton(text)
-            button.clicked.connect(lambda _=False, sign=sign: self.grow_requested.emit(sign * self.radius.value()))
-            grid.addWidget(button, 1, column)
-        grid.addWidget(self.radius, 1, 2)
-        grid.addWidget(make_button("Load...", self.load_requested.emit), 2, 0)
-        grid.addWidget(make_button("Save...", self.save_requested.emit), 2, 1)
-        grid.addWidget(self.patch, 2, 2)
+        form = _form(self)
+        form.addRow(
+            _row(make_button("Invert", self.invert_requested.emit), make_button("Clear", self.clear_requested.emit))
+        )
+        form.addRow("Radius", _row(self.radius, self._grower("Grow", 1), self._grower("Shrink", -1)))
+        form.addRow("Patch side", self.patch)
+        form.addRow(_row(make_button("Load...", self._ask_and_load), make_button("Save...", self._ask_and_save)))
+
+    def _ask_and_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load a mask", filter=FILE_KINDS)
+        if path:
+            self.load_requested.emit(path)
+
+    def _ask_and_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the mask", "signal-mask.tif", FILE_KINDS)
+        if path:
+            self.save_requested.emit(path)
+
+    def _grower(self, text: str, sign: int) -> QWidget:
+        return make_button(text, lambda: self.grow_requested.emit(sign * self.radius.value()))
+
+
+def request_of(proposal: ProposalForm, rules: RulesForm) -> MaskRequest:
+    """Return what is ticked in the two forms."""
+    return MaskRequest(
+        proposal.tick.isChecked(), proposal.threshold.value(), proposal.window_size.value(), proposal.grow.value(),
+        proposal.minimum_size.value(), proposal.hot_pixels.isChecked(), rules.rules,
+    )  # fmt: skip
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
 
 
 def _form(parent: QWidget) -> QFormLayout:

@@ -8,39 +8,31 @@ from typing import Any
 import napari.layers
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLabel
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel
 
 from napari_bgremove.images.mask_rules import COMBINATIONS, combine_masks
-from napari_bgremove.images.masks import count_free_positions, grow_mask
+from napari_bgremove.images.masks import grow_mask
 from napari_bgremove.io.autosave import SavedMask
-from napari_bgremove.io.masks import read_mask, write_mask
-from napari_bgremove.viewer_layers.geometry import current_frame, frame_shape
-from napari_bgremove.viewer_layers.masks import (
-    add_mask_layer,
-    add_restored_mask,
-    edit_mask,
-    hide_preview,
-    mask_of,
-    rasterize_shapes,
-    show_preview,
-)
+from napari_bgremove.io.masks import read_mask
+from napari_bgremove.viewer_layers.geometry import frame_shape
+from napari_bgremove.viewer_layers.masks import mask_of, rasterize_shapes
 from napari_bgremove.widgets.copies import mask_as_command, mask_as_python
-from napari_bgremove.widgets.mask_autosave import RestoreBar, keeper_of
-from napari_bgremove.widgets.mask_forms import EditForm, ImprintForm, MaskRequest, ProposalForm, RulesForm
+from napari_bgremove.widgets.mask_autosave import RestoreBar
+from napari_bgremove.widgets.mask_forms import EditForm, ImprintForm, ProposalForm, RulesForm, request_of
+from napari_bgremove.widgets.mask_preview import MaskPreview
+from napari_bgremove.widgets.mask_target import MaskTarget
+from napari_bgremove.widgets.mask_work import MaskRequest, measure_coverage, save_mask
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_section
 from napari_bgremove.widgets.parts.latest_call import LatestCall
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.parts.layer_watch import MASK_EDITS, watch_chosen
 
 __all__ = ["MaskPanel"]
 
-FILE_KINDS = "Masks (*.tif *.tiff *.npy *.edf *.h5);;All files (*)"
+APPLY_TIP = "Put what is previewed into the mask. Ctrl+Z takes it back."
 Mask = NDArray[np.bool_]
-
-
-def measure_coverage(mask: Mask, patch: int) -> tuple[float, int]:
-    """Return the masked share and the number of free patch positions."""
-    return float(mask.mean()), count_free_positions(~mask, patch)
 
 
 class MaskPanel(Panel):
@@ -61,38 +53,37 @@ class MaskPanel(Panel):
         self.coverage = QLabel()
         self.coverage.setWordWrap(True)
         self._lay_out()
-        self._preview = LatestCall(MaskRequest.compute, parent=self)
-        self._preview.returned.connect(self._on_preview_computed)
-        self._preview.failed.connect(self.message.show_error)
+        self.target = MaskTarget(napari_viewer, self.image_choice, self.mask_choice)
+        self.keeper = self.target.keeper
+        self._preview = MaskPreview(napari_viewer, parent=self)
         self._count = LatestCall(measure_coverage, delay_ms=200, parent=self)
-        self._count.returned.connect(self._on_coverage_measured)
-        self._watched: list[Any] = []
-        self._is_away = self._has_preview = False
+        self._is_away = False
+        self._refresh = QTimer(self)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(0)
         self._connect()
-        self.keeper = keeper_of(napari_viewer)
-        self._on_mask_chosen(self.mask_choice.layer)
 
     @property
     def request(self) -> MaskRequest:
         """What is ticked."""
-        form = self.proposal
-        return MaskRequest(
-            form.tick.isChecked(), form.threshold.value(), form.window_size.value(), form.grow.value(),
-            form.minimum_size.value(), form.hot_pixels.isChecked(), self.rules.rules,
-        )  # fmt: skip
+        return request_of(self.proposal, self.rules)
 
     @reports_errors
     def make_mask(self) -> None:
         """Add an empty mask for the chosen image."""
-        self.mask_choice.layer = add_mask_layer(self.viewer, self._image())
+        self.target.add()
 
     @reports_errors
     def apply(self) -> None:
-        """Put what is ticked into the mask."""
+        """Put what is previewed into the mask."""
         if self.request.is_empty:
             self.message.show_text("Nothing is ticked: show the proposal or tick a rule first.")
             return
-        self._combine(self.request.compute(current_frame(self.viewer, self._image())))
+        if self._preview.mask is None:  # it failed, or nobody has asked for it yet
+            self._preview.show(self.request, self.target.image)
+            self.message.show_text("The preview is still being computed: apply it when it shows.")
+            return
+        self._combine(self._preview.mask)
         for form in (self.proposal, self.rules):
             form.untick()  # what is in the mask now needs no preview on top of it
 
@@ -102,7 +93,7 @@ class MaskPanel(Panel):
         if self.shapes_choice.layer is None:
             self.message.show_text("There is no shapes layer: draw rectangles, ellipses or polygons in one first.")
             return
-        self._combine(rasterize_shapes(self.shapes_choice.layer, self._image()))
+        self._combine(rasterize_shapes(self.shapes_choice.layer, self.target.image))
 
     @reports_errors
     def combine(self) -> None:
@@ -110,131 +101,93 @@ class MaskPanel(Panel):
         if self.other_choice.layer is None:
             self.message.show_text("There is no other mask to combine with.")
             return
-        self._combine(mask_of(self.other_choice.layer, frame_shape(self._image())))
+        self._combine(mask_of(self.other_choice.layer, frame_shape(self.target.image)))
 
     @reports_errors
     def invert(self) -> None:
         """Exchange inside and outside."""
-        self._edit(~self._current())
+        self.target.edit(~self.target.mask)
 
     @reports_errors
     def clear(self) -> None:
         """Empty the mask."""
-        self._edit(np.zeros_like(self._current()))
+        self.target.edit(np.zeros_like(self.target.mask))
 
     @reports_errors
     def grow(self, radius: int) -> None:
         """Grow the mask by a radius, or shrink it by one below zero."""
-        self._edit(grow_mask(self._current(), radius))
+        self.target.edit(grow_mask(self.target.mask, radius))
 
     @reports_errors
     def load(self, path: str | Path) -> None:
         """Read a mask file into the mask."""
-        mask = read_mask(path, shape=frame_shape(self._image()))
-        self._edit(mask)
+        mask = read_mask(path, shape=frame_shape(self.target.image))
+        self.target.edit(mask)
         self.message.show_text(f"Loaded {Path(path).name}: {mask.mean():.1%} of the pixels.")
 
     @reports_errors
     def save(self, path: str | Path) -> None:
         """Write the mask, read it back, and only then say so."""
-        mask = self._current()
-        written = write_mask(path, mask, role="signal")
-        if not np.array_equal(read_mask(written), mask):
-            msg = f"'{written.name}' does not read back as it was written. Save it under another name or format."
-            raise OSError(msg)
+        written = save_mask(path, self.target.mask)
         self.message.show_text(f"Saved {written.name}, and read it back.")
 
     @reports_errors
     def restore(self, saved: SavedMask) -> None:
         """Add a mask that was left by a crash as a layer of its own."""
-        self.mask_choice.layer = add_restored_mask(self.viewer, saved.read(), name=saved.name, **saved.details)
+        self.target.add_restored(saved)
         self.restore_bar.forget(saved)
 
-    def _image(self) -> Any:
-        if self.image_choice.layer is None:
-            msg = "There is no image: open an x-ray-only image first."
-            raise ValueError(msg)
-        return self.image_choice.layer
-
-    def _current(self) -> Mask:
-        if self.mask_choice.layer is None:
-            self.mask_choice.layer = add_mask_layer(self.viewer, self._image())
-        return mask_of(
-            self.mask_choice.layer, None if self.image_choice.layer is None else frame_shape(self.image_choice.layer)
-        )
-
     def _combine(self, other: Mask) -> None:
-        self._edit(combine_masks(self._current(), other, self.how.currentText()))
-
-    def _edit(self, mask: Mask) -> None:
-        """One step of the layer's history; the layer becomes active so that Ctrl+Z is its undo."""
-        self._current()
-        self.keeper.watch(self.mask_choice.layer)
-        edit_mask(self.mask_choice.layer, mask)
-        self.viewer.layers.selection.active = self.mask_choice.layer
+        self.target.edit(combine_masks(self.target.mask, other, self.how.currentText()))
 
     def _connect(self) -> None:
         for form in (self.proposal, self.rules):
             form.changed.connect(self._on_request_changed)
-        self.image_choice.layer_changed.connect(lambda _: self._on_request_changed())
-        self.mask_choice.layer_changed.connect(self._on_mask_chosen)
+        self._preview.changed.connect(self._on_preview_changed)
+        self._preview.failed.connect(self.message.show_error)
+        self._count.returned.connect(lambda coverage: self.coverage.setText(str(coverage)))
         self.imprint.shapes_requested.connect(self.imprint_shapes)
         self.imprint.other_mask_requested.connect(self.combine)
         self.edit.invert_requested.connect(self.invert)
         self.edit.clear_requested.connect(self.clear)
         self.edit.grow_requested.connect(self.grow)
-        self.edit.load_requested.connect(self._ask_and_load)
-        self.edit.save_requested.connect(self._ask_and_save)
+        self.edit.load_requested.connect(self.load)
+        self.edit.save_requested.connect(self.save)
         self.edit.patch_changed.connect(self._on_mask_edited)
+        self._refresh.timeout.connect(self._on_request_changed)
+        # Later: while napari tells of new data or layers its own picture of them is the old one.
+        watch_chosen(self.image_choice, ("data",), self.connections, self._refresh.start)
+        watch_chosen(self.mask_choice, MASK_EDITS, self.connections, self._on_mask_edited)
         self.connections.connect(self.viewer.dims.events.current_step, self._on_frame_changed)
 
-    def _on_request_changed(self, _event: Any = None) -> None:
+    def _on_request_changed(self) -> None:
         if self._is_away:
             return
         if self.request.is_empty or self.image_choice.layer is None:
-            self._hide_preview()
+            self._preview.hide()
         else:
-            self._preview(self.request, current_frame(self.viewer, self.image_choice.layer))
+            self._preview.show(self.request, self.image_choice.layer)
 
     def _on_frame_changed(self, _event: Any = None) -> None:
         # Takes no layer away: napari moves the sliders in the midst of taking a layer in.
         if not self.request.is_empty:
             self._on_request_changed()
 
-    def _hide_preview(self) -> None:
-        """Take our preview away; another panel's stays."""
-        self._preview.cancel()
-        if self._has_preview:
-            hide_preview(self.viewer)
-        self._has_preview = False
+    def _on_preview_changed(self) -> None:
+        """What is applied is what is seen: not before it is there."""
+        self.apply_button.setEnabled(not self._preview.is_busy)
+        self.apply_button.setToolTip("The preview is being computed." if self._preview.is_busy else APPLY_TIP)
 
-    def _on_preview_computed(self, mask: Mask) -> None:
-        if self.image_choice.layer is not None and mask.shape == frame_shape(self.image_choice.layer):
-            show_preview(self.viewer, self.image_choice.layer, mask)
-            self._has_preview = True
-
-    def _on_mask_chosen(self, layer: Any | None) -> None:
-        self.connections.disconnect_from(*self._watched)
-        self._watched = [] if layer is None else [layer.events.set_data, layer.events.paint, layer.events.labels_update]
-        for emitter in self._watched:
-            self.connections.connect(emitter, self._on_mask_edited)
-        self._on_mask_edited()
-
-    def _on_mask_edited(self, _event: Any = None) -> None:
+    def _on_mask_edited(self) -> None:
         if self.mask_choice.layer is None:
             self.coverage.setText("No mask yet.")
         elif self.mask_choice.layer.ndim == 2:
             self._count(mask_of(self.mask_choice.layer), self.edit.patch.value())
 
-    def _on_coverage_measured(self, measured: tuple[float, int]) -> None:
-        share, positions = measured
-        side = self.edit.patch.value()
-        self.coverage.setText(f"{share:.1%} masked; {positions:,} free positions for patches of {side} x {side}.")
-
     def hideEvent(self, event: Any) -> None:
         """Take the preview along: it belongs to the panel, not to the person."""
         self._is_away = True
-        self._hide_preview()
+        self._preview.hide()
         super().hideEvent(event)
 
     def showEvent(self, event: Any) -> None:
@@ -242,16 +195,6 @@ class MaskPanel(Panel):
         super().showEvent(event)
         self._is_away = False
         self._on_request_changed()
-
-    def _ask_and_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load a mask", filter=FILE_KINDS)
-        if path:
-            self.load(path)
-
-    def _ask_and_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the mask", "signal-mask.tif", FILE_KINDS)
-        if path:
-            self.save(path)
 
     def _lay_out(self) -> None:
         self.restore_bar = RestoreBar()
@@ -268,8 +211,8 @@ class MaskPanel(Panel):
         self.body.addWidget(make_section("Edit", self.edit, is_open=True))
         self.body.addWidget(self.coverage)
         self.add_copies(
-            python=lambda: mask_as_python(self.viewer, self._image(), self.request),
-            command=lambda: mask_as_command(self._image(), self.request),
+            python=lambda: mask_as_python(self.viewer, self.target.image, self.request),
+            command=lambda: mask_as_command(self.target.image, self.request),
         )
         self.add_button("New mask", self.make_mask, tip="Add an empty mask; paint in it with napari's own tools.")
-        self.add_button("Apply preview", self.apply, tip="Put what is previewed into the mask. Ctrl+Z takes it back.")
+        self.apply_button = self.add_button("Apply preview", self.apply, tip=APPLY_TIP)
