@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_bgremove.images.leaks import measure_leak
+from napari_bgremove.images.leaks import measure_leak, measure_leaks
 
 
 def _image(noise: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
@@ -47,3 +47,30 @@ def test_a_mask_over_everything_has_no_outside() -> None:
 def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'signal_mask' must have the shape of 'image' \(256 x 256\); found 2 x 2"):
         measure_leak(_image()[0], np.ones((2, 2), bool))
+
+
+def _corners(*places: tuple[int, int]) -> np.ndarray:
+    return np.array(places).reshape(-1, 2)
+
+
+def test_patches_leak_the_signal_they_hold_and_count_each_pixel_once() -> None:
+    image, square = _image(noise=0.1)
+    square[:, 128:] = False  # the right half of the square is not masked
+    beside, on_it = (0, 0), (96, 128)
+    assert measure_leaks(image, square, _corners(beside), 32).in_patches < 0.01
+    quarter = measure_leaks(image, square, _corners(beside, on_it), 32)
+    assert quarter.in_patches == pytest.approx(0.25, abs=0.01)
+    assert quarter.outside == measure_leak(image, square)
+    assert measure_leaks(image, square, _corners(on_it, on_it), 32).in_patches == pytest.approx(0.25, abs=0.01)
+
+
+def test_patches_outside_the_mask_leak_at_most_what_lies_outside() -> None:
+    image, square = _image(noise=0.1)
+    square[:, 128:] = False
+    everywhere = _corners(*((row, 128) for row in range(0, 256, 64)), *((row, 192) for row in range(0, 256, 64)))
+    leak = measure_leaks(image, square, everywhere, 64)
+    assert leak.in_patches == pytest.approx(leak.outside, abs=0.01)
+
+
+def test_without_patches_there_is_no_leak_into_patches() -> None:
+    assert np.isnan(measure_leaks(*_image(), _corners(), 32).in_patches)

@@ -11,7 +11,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.images.pairs import combine_patches
 from napari_bgremove.images.patches import PatchSet, extract_signal_patches
-from napari_bgremove.viewer_layers.patches import patch_at, patch_corners, show_gallery, show_pair, show_patches
+from napari_bgremove.viewer_layers.patches import (
+    patch_at,
+    patch_corners,
+    patch_under,
+    show_gallery,
+    show_pair,
+    show_patches,
+)
 
 
 @pytest.fixture
@@ -69,3 +76,18 @@ def test_gallery_and_pair_lie_beside_the_image_and_are_updated_in_place(patches:
     assert pair.extent.world[0, 1] > 120
     assert show_gallery(viewer, image, [patches]) is gallery
     assert viewer.layers.selection.active is image
+
+
+def test_of_two_drawings_the_nearer_centre_is_found_and_patches_of_one_place_are_not_mixed_up(
+    patches: PatchSet,
+) -> None:
+    viewer = ViewerModel()
+    near = viewer.add_image(np.zeros((200, 240)), name="near", scale=(2, 3))
+    far = viewer.add_image(np.zeros((200, 240)), name="far", scale=(2, 3))
+    moved = dataclasses.replace(patches, positions=patches.positions + 6)
+    drawings = [show_patches(viewer, image, p, np.ones(6, bool)) for image, p in ((near, patches), (far, moved))]
+    for number in range(6):
+        for drawing, image, p in zip(drawings, (near, far), (patches, moved), strict=True):
+            assert patch_under(drawings, image.data_to_world(p.positions[number])) == (drawing, number)
+    assert patch_under(drawings, near.data_to_world((-50, -50))) is None
+    assert patch_under([], (0, 0)) is None

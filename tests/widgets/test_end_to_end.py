@@ -68,6 +68,7 @@ def test_the_whole_job_by_mouse(qtbot: Any, viewer: Any, click: Callable[[QWidge
     click(patches_panel, "Extract")
     qtbot.waitUntil(lambda: len(patches_panel.patch_sets) == 2, timeout=PATIENCE)
     patches_panel.save(tmp_path)
+    qtbot.waitUntil(lambda: "Saved" in patches_panel.message.text, timeout=PATIENCE)
 
     # A training in the real engine: started, stopped, resumed to its end.
     model_panel = open_tab("Model")

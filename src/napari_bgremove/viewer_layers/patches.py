@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
 
-__all__ = ["ROLE_COLOURS", "patch_at", "patch_corners", "show_gallery", "show_pair", "show_patches"]
+__all__ = ["ROLE_COLOURS", "patch_at", "patch_corners", "patch_under", "show_gallery", "show_pair", "show_patches"]
 
 ROLE_COLOURS = {"signal": "#2ca02c", "background": "#ff7f0e"}
 REJECTED = "#d62728"
@@ -64,51 +64,67 @@ def show_patches(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, 
 
 def patch_at(shapes: Shapes, world: Sequence[float]) -> int | None:
     """Return the patch at a point of the world; of several the one whose centre is nearest."""
-    point = np.asarray(shapes.world_to_data(world))[-2:]
+    found = patch_under([shapes], world)
+    return None if found is None else found[1]
+
+
+def patch_under(drawings: Iterable[Shapes], world: Sequence[float]) -> tuple[Shapes, int] | None:
+    """Return the drawing and the number of the patch at a point of the world; of several the nearest centre."""
+    found = [(distance, shapes, number) for shapes in drawings for distance, number in _patches_at(shapes, world)]
+    if not found:
+        return None
+    _, shapes, number = min(found, key=lambda one: one[0])
+    return shapes, number
+
+
+def _patches_at(shapes: Shapes, world: Sequence[float]) -> list[tuple[float, int]]:
+    """Return every patch that holds the point, as its distance from the centre (in the world) and its number."""
     corners = np.array([np.asarray(c)[:, -2:] for c in shapes.data])
     if len(corners) == 0:
-        return None
+        return []
+    to_point = np.asarray(shapes.world_to_data(world))[-2:] - corners
     edges = np.roll(corners, -1, axis=1) - corners
-    to_point = point - corners
     side = edges[..., 0] * to_point[..., 1] - edges[..., 1] * to_point[..., 0]
     inside = np.flatnonzero((side >= 0).all(axis=1) | (side <= 0).all(axis=1))
-    if inside.size == 0:
-        return None
-    return int(inside[np.argmin(np.linalg.norm(corners[inside].mean(axis=1) - point, axis=1))])
+    distances = np.linalg.norm(to_point[inside].mean(axis=1) * np.asarray(shapes.scale)[-2:], axis=-1)
+    return [(float(distance), int(number)) for distance, number in zip(distances, inside, strict=True)]
 
 
-def show_gallery(viewer: Viewer | ViewerModel, beside: Image, sets: Sequence[PatchSet], *, most: int = 36) -> Image:
-    """Show patches as a mosaic below an image, role by role, each tile in its own contrast."""
+def show_gallery(
+    viewer: Viewer | ViewerModel, beside: Image | None, sets: Sequence[PatchSet], *, most: int = 36
+) -> Image:
+    """Show patches as a mosaic below an image, if any, role by role, each tile in its own contrast."""
     rows = []
     for patches in sets:
         chosen = np.unique(np.linspace(0, len(patches) - 1, min(most, len(patches))).round().astype(int))
         tiles = [_stretched(patches.patches[i]) for i in chosen]
         rows += [tiles[i : i + _TILES_PER_ROW] for i in range(0, len(tiles), _TILES_PER_ROW)]
-    return _put_at(viewer, beside, (beside.data.shape[-2] + 2 * _GAP, 0), _GALLERY, _mosaic(rows), role="gallery")
+    return _put_at(viewer, beside, (1, 0), _GALLERY, _mosaic(rows), role="gallery")
 
 
-def show_pair(viewer: Viewer | ViewerModel, beside: Image, pair: TrainingPair) -> Image:
-    """Show what the network gets and what it is to give, on one scale, right of an image."""
+def show_pair(viewer: Viewer | ViewerModel, beside: Image | None, pair: TrainingPair) -> Image:
+    """Show what the network gets and what it is to give, on one scale, right of an image, if any."""
     mosaic = _mosaic([[pair.measured], [pair.signal], [pair.background]])
-    return _put_at(viewer, beside, (0, beside.data.shape[-1] + 2 * _GAP), _PAIR, mosaic, role="pair")
+    return _put_at(viewer, beside, (0, 1), _PAIR, mosaic, role="pair")
 
 
 def _put_at(
     viewer: Viewer | ViewerModel,
-    image: Image,
-    corner: tuple[int, int],
+    image: Image | None,
+    side: tuple[int, int],
     name: str,
     mosaic: NDArray[np.float32],
     *,
     role: str,
 ) -> Image:
-    """Put a mosaic where the pixel `corner` of the image would be, in pixels of the same size."""
-    geometry = geometry_of(image, ndim=2)
-    world = image.data_to_world((*([0] * (image.ndim - 2)), *corner))
-    return put_image(
-        viewer, name, mosaic, role=role, colormap="magma", contrast_limits=(0, 1),
-        scale=geometry["scale"], units=geometry["units"], translate=tuple(world)[-2:],
-    )  # fmt: skip
+    """Put a mosaic below (1, 0) or right (0, 1) of an image, in pixels of the same size; or where there is room."""
+    place: dict[str, Any] = {}
+    if image is not None:
+        geometry = geometry_of(image, ndim=2)
+        corner = [past * (size + 2 * _GAP) for past, size in zip(side, image.data.shape[-2:], strict=True)]
+        world = image.data_to_world((*([0] * (image.ndim - 2)), *corner))
+        place = {"scale": geometry["scale"], "units": geometry["units"], "translate": tuple(world)[-2:]}
+    return put_image(viewer, name, mosaic, role=role, colormap="magma", contrast_limits=(0, 1), **place)
 
 
 def _mosaic(rows: Sequence[Sequence[NDArray[Any]]]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 
 from napari_bgremove.images.patches import PatchSet
 from napari_bgremove.viewer_layers.geometry import frame_shape
-from napari_bgremove.viewer_layers.patches import patch_at, show_patches
+from napari_bgremove.viewer_layers.patches import patch_under, show_patches
+from napari_bgremove.widgets.parts.offered_layers import unwrapped
+from napari_bgremove.widgets.patch_selection import Key
 
-__all__ = ["Key", "PatchDrawings"]
+__all__ = ["PatchDrawings"]
 
-Key = tuple[str, str]  # role, and the name the image had when it was asked for
+CLICK_PIXELS = 4  # on the screen; a press that goes farther moves the view
+LEFT = 1
+# Two panels may show patches of one image; a click is for the one that drew last.
+_drawn_by: weakref.WeakKeyDictionary[Any, PatchDrawings] = weakref.WeakKeyDictionary()
 
 
 class PatchDrawings:
     """One shapes layer for each image and role; a click into a rectangle is handed on.
+
+    The click is listened for on the whole viewer: napari tells a layer of the
+    mouse only while it is the active one, and the active one is the person's.
 
     Parameters
     ----------
@@ -33,10 +41,16 @@ class PatchDrawings:
         # Names are changed, and given again to others; arrays are replaced.
         self._images: dict[str, tuple[weakref.ref[Any], tuple[int, int]]] = {}
         self._drawn: dict[Key, weakref.ref[Any]] = {}
+        viewer.mouse_drag_callbacks.append(self._on_press)
 
     def remember(self, images: Iterable[Any]) -> None:
         """Remember which images the next patches are cut from."""
         self._images = {image.name: (weakref.ref(image), frame_shape(image)) for image in images}
+
+    @property
+    def are_of_files(self) -> bool:
+        """True when no layer was among what the patches were cut from."""
+        return not self._images
 
     def image(self, name: str) -> Any | None:
         """Return the image of that name at the time; None when it is gone, or now shows something else."""
@@ -49,16 +63,9 @@ class PatchDrawings:
         image = self.image(key[1])
         if image is None:
             return
-        drawing = show_patches(self._viewer, image, patches, keep)
-        drawing = getattr(drawing, "__wrapped__", drawing)
-
-        def hand_on(shapes: Any, event: Any) -> None:
-            number = patch_at(shapes, event.position)
-            if number is not None:
-                self._clicked(key, number)
-
-        drawing.mouse_drag_callbacks[:] = [hand_on]
+        drawing = unwrapped(show_patches(self._viewer, image, patches, keep))
         self._drawn[key] = weakref.ref(drawing)
+        _drawn_by[drawing] = self
 
     def keep_only(self, keys: Collection[Key]) -> None:
         """Take away the drawings of an earlier extraction."""
@@ -69,8 +76,30 @@ class PatchDrawings:
 
     def let_go(self) -> None:
         """Leave the drawings to themselves: nobody hears a click any more."""
-        for reference in self._drawn.values():
-            drawing = reference()
-            if drawing is not None:
-                drawing.mouse_drag_callbacks[:] = []
+        if self._on_press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+        for drawing in self._ours():
+            del _drawn_by[drawing]
         self._drawn.clear()
+
+    def _ours(self) -> dict[Any, Key]:
+        found = {drawing: key for key, reference in self._drawn.items() if (drawing := reference()) is not None}
+        return {drawing: key for drawing, key in found.items() if _drawn_by.get(drawing) is self}
+
+    def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """Hand on a click: a press and a release in one place, while the mouse is no tool of a layer."""
+        active = viewer.layers.selection.active
+        is_tool = active is not None and str(active.mode) != "pan_zoom"
+        if is_tool or event.button != LEFT or event.modifiers or event.handled:
+            return
+        start = np.asarray(event.pos)
+        yield
+        while event.type == "mouse_move":
+            if np.linalg.norm(np.asarray(event.pos) - start) > CLICK_PIXELS:
+                return
+            yield
+        ours = {drawing: key for drawing, key in self._ours().items() if drawing.visible and drawing in viewer.layers}
+        found = patch_under(ours, event.position)
+        if found is not None:
+            drawing, number = found
+            self._clicked(ours[drawing], number)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSlider, QWidget
 
 from napari_bgremove.images.normalization import NORMALIZATIONS
-from napari_bgremove.widgets.parts.fields import OptionalNumber, whole_number
+from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.widgets.parts.fields import OptionalNumber, whole_number, with_decimals
+from napari_bgremove.widgets.parts.rows import make_row
 from napari_bgremove.widgets.patches_work import PatchNumbers
 
 __all__ = ["NumbersForm", "PairForm"]
+
+STEPS = 10  # of the slider, in a decade
+LARGEST_DECADES = 6
+RANGE_TIP = (
+    "Powers of ten the signal patch is multiplied by, -1 to 1 is x 0.1 to x 10. The training draws from its own."
+)
 
 
 class NumbersForm(QWidget):
@@ -52,33 +60,50 @@ class PairForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.lowest, self.highest = (
+            with_decimals(decades, -LARGEST_DECADES, LARGEST_DECADES, decimals=1, tip=RANGE_TIP)
+            for decades in SaxsUnetRecipe.amplitude_decades
+        )
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(-30, 30)  # tenths of a decade
         self.slider.setToolTip("The signal patch is multiplied by this before the background patch is added.")
         self._text = QLabel()
         self.choice = QComboBox()
         self.choice.addItems(NORMALIZATIONS)
         self.choice.setToolTip("Literal, as published: both labels are shifted and clipped, and do not add up.")
-        row = QHBoxLayout()
-        row.addWidget(self.slider, 1)
-        row.addWidget(self._text)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Amplitude", row)
+        form.addRow("Decades from", make_row(self.lowest, QLabel("to"), self.highest))
+        form.addRow("Amplitude", make_row(self.slider, self._text))
         form.addRow("Normalisation", self.choice)
-        self.slider.valueChanged.connect(self._on_slider_moved)
-        self.choice.currentTextChanged.connect(lambda _: self.changed.emit())
+        self._on_range_changed()
         self._on_slider_moved()
+        for box in (self.lowest, self.highest):
+            box.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
+            box.setSingleStep(1 / STEPS)
+            box.valueChanged.connect(lambda _: self._on_range_changed())
+        self.slider.valueChanged.connect(lambda _: self._on_slider_moved())
+        self.choice.currentTextChanged.connect(lambda _: self.changed.emit())
 
     @property
     def amplitude(self) -> float:
         """Factor on the signal patch."""
-        return float(10 ** (self.slider.value() / 10))
+        return float(10 ** (self.slider.value() / STEPS))
+
+    @property
+    def amplitude_decades(self) -> tuple[float, float]:
+        """The range of the amplitudes, as powers of ten."""
+        return self.lowest.value(), self.highest.value()
 
     @property
     def normalization(self) -> str:
         """Name of the normalisation."""
         return self.choice.currentText()
+
+    def _on_range_changed(self) -> None:
+        """Let neither end pass the other, and the slider run from one to the other."""
+        self.lowest.setMaximum(self.highest.value())
+        self.highest.setMinimum(self.lowest.value())
+        self.slider.setRange(*(round(STEPS * decades) for decades in self.amplitude_decades))
 
     def _on_slider_moved(self) -> None:
         self._text.setText(f"x {self.amplitude:.3g}")
