@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.viewer_layers.curtain import Curtain
 
@@ -59,7 +59,8 @@ def test_the_line_stays_inside_the_image(curtain: Curtain, wish: float, split: i
     curtain.split = wish
     assert curtain.split == split
     assert curtain.layer.data.shape == (40, split)
-    assert_array_equal(curtain.line.data[0][:, 1], split - 0.5)
+    for row, end in zip((-0.5, 39.5), curtain.line.data[0], strict=True):
+        assert_allclose(curtain.line.data_to_world(end), curtain.layer.data_to_world((row, split - 0.5)))
 
 
 def test_the_line_is_dragged_when_it_is_grabbed(viewer: ViewerModel, curtain: Curtain) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_bgremove._validation import check_same_shape
-from napari_bgremove.viewer_layers.geometry import current_frame, geometry_of
+from napari_bgremove.viewer_layers.geometry import current_frame, geometry_of, shifted
 from napari_bgremove.viewer_layers.visibility import show_only
 
 if TYPE_CHECKING:
@@ -52,15 +52,16 @@ class Curtain:
         images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
         self._restore = show_only(viewer, [right], among=images)
         selection = set(viewer.layers.selection)
-        geometry = geometry_of(left, ndim=2)
+        self._geometry = geometry = geometry_of(left, ndim=2)
         self.layer: Image = viewer.add_image(
             self._frame[:, : self._split], name=f"Curtain: {left.name} | {right.name}", colormap=left.colormap,
             contrast_limits=left.contrast_limits, gamma=left.gamma, opacity=1.0, blending="opaque",
             metadata={"napari_bgremove": {"role": "curtain"}}, **geometry,
         )  # fmt: skip
+        edge = [[-0.5, -0.5], [self._frame.shape[0] - 0.5, -0.5]]  # of the column at which the right image begins
         self.line: Shapes = viewer.add_shapes(
-            [self._corners()], shape_type="line", edge_width=max(1.0, self._width / 400), edge_color="yellow",
-            name="Curtain line", metadata={"napari_bgremove": {"role": "curtain"}}, **geometry,
+            [edge], shape_type="line", edge_width=max(1.0, self._width / 400), edge_color="yellow",
+            name="Curtain line", metadata={"napari_bgremove": {"role": "curtain"}}, **self._place_of_line(),
         )  # fmt: skip
         self.layer.editable = self.line.editable = False
         viewer.layers.selection = selection
@@ -82,7 +83,8 @@ class Curtain:
             return
         self._split = new
         self.layer.data = self._frame[:, :new]
-        self.line.data = [self._corners()]
+        # Moved, not drawn anew: napari takes longer over new shapes than over all the rest of a frame.
+        self.line.translate = self._place_of_line()["translate"]
 
     @property
     def is_alive(self) -> bool:
@@ -101,9 +103,8 @@ class Curtain:
                 self._viewer.layers.remove(layer)
         self._restore()
 
-    def _corners(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        column = self._split - 0.5
-        return np.array([[-0.5, column], [self._frame.shape[0] - 0.5, column]])
+    def _place_of_line(self) -> dict[str, Any]:
+        return shifted(self._geometry, (0, self._split))
 
     def _column_at(self, position: Any) -> float:
         return float(self.layer.world_to_data(position)[-1]) + 0.5
