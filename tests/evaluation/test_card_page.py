@@ -11,7 +11,8 @@ from napari_bgremove.evaluation.card_summary import HarmRow, LevelSummary, Repor
 
 LEVEL = LevelSummary(
     method="ours", level_kev=10.0, psnr_db=40.0, gain_db=1.0, worst_gain_db=0.0, worst_source="a",
-    strict_gain_db=0.0, worst_strict_gain_db=-1.0, worst_strict_source="a", gain_over_raw_db=9.0, worst_gain_over_raw_db=-2.0, flux_bias=0.03, worst_flux_bias=0.1,
+    strict_gain_db=0.0, worst_strict_gain_db=-1.0, worst_strict_source="a",
+    gain_over_raw_db=9.0, worst_gain_over_raw_db=-2.0, flux_bias=0.03, worst_flux_bias=0.1,
 )  # fmt: skip
 
 

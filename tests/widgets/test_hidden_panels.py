@@ -109,7 +109,7 @@ def test_a_curtain_over_data_that_are_replaced_is_drawn_anew_or_taken_away(
     viewer.layers["shot"].data = np.zeros((20, 30), np.float32)
     flush()
     assert not names(viewer, "Curtain")
-    assert "must have the shape of" in panel.message.text
+    assert "must have the size of" in panel.message.text
 
 
 def test_the_key_belongs_to_the_panel_that_came_last_and_then_to_the_one_before(
