@@ -69,8 +69,11 @@ def make_pictures(viewer: Any, out: Path) -> None:
     viewer.layers["full shot"].visible = False
     mask = panels["Mask"]
     mask.image_choice.layer = viewer.layers["x-ray only"]
+    mask.proposal.threshold.setValue(2.0)  # the tail of the scattering belongs to the signal, too
+    mask.proposal.grow.setValue(16)
     mask.proposal.tick.setChecked(True)
     wait(10, lambda: "Mask preview" in viewer.layers)
+    wait(2)  # the preview follows the numbers
     take("mask")
     mask.apply()
 

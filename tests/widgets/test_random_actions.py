@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 )
 from napari.components import ViewerModel
 from napari.layers import Labels, Shapes
+from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from napari.utils.key_bindings import KeymapHandler
 from numpy.testing import assert_array_equal
 from qtpy.QtCore import QEvent
@@ -343,11 +344,14 @@ class Actions(RuleBasedStateMachine):
 
     @rule(number=numbers, row=st.integers(0, 48), column=st.integers(0, 64))
     def click_into_a_drawing(self, number: int, row: int, column: int) -> None:
-        layer = self._pick(number, lambda layer: isinstance(layer, Shapes) and bool(layer.mouse_drag_callbacks))
+        layer = self._pick(number, lambda layer: isinstance(layer, Shapes))
         if layer is not None:
-            event = SimpleNamespace(position=layer.data_to_world((row, column)), type="mouse_press")
-            for callback in layer.mouse_drag_callbacks:
-                callback(layer, event)
+            place = layer.data_to_world((row, column))
+            event = SimpleNamespace(button=1, modifiers=(), handled=False, pos=(row, column), position=place)
+            event.type = "mouse_press"
+            mouse_press_callbacks(self.viewer, event)
+            event.type = "mouse_release"
+            mouse_release_callbacks(self.viewer, event)
 
     @precondition(lambda self: self._panel(0, ModelPanel) is not None)
     @rule(number=numbers, text=st.sampled_from(MODEL_BUTTONS), epoch=st.integers(0, 9))
