@@ -37,4 +37,4 @@ def test_the_card_is_a_page_tables_and_pictures_that_agree(
     varied = {level["method"]: level for level in document["variants"]["levels"] if level["level_kev"] == 10}
     assert set(varied) == {"literal", "median merge", "mean merge", "one grid", "bfloat16"}
     assert f"| literal | {varied['literal']['psnr_db']:.2f} |" in page
-    assert "The card speaks for" in page
+    assert "Conserving against literal normalisation, the same weights:" in page

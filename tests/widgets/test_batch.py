@@ -194,8 +194,8 @@ def test_stop_answers_at_once_and_leaves_no_process(
     assert "Stopping" in panel.batch_form.status.text()
     qtbot.waitUntil(panel.batch_form.stack_button.isEnabled, timeout=60_000)
     assert "Stopped" in panel.batch_form.status.text()
-    assert not psutil.pid_exists(long_run.pid)
-    assert not list((tmp_path / "out").glob("*.tif*")), "no half file"
+    qtbot.waitUntil(lambda: not psutil.pid_exists(long_run.pid), timeout=10_000)
+    qtbot.waitUntil(lambda: not list((tmp_path / "out").glob("*.tif*")), timeout=10_000)  # no half file
     assert [layer.name for layer in viewer.layers] == ["stack", "long"]
 
 
