@@ -29,7 +29,8 @@ from napari_bgremove.engine.training_data import describe_training_data
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.pairs import measure_hit_share
-from napari_bgremove.images.patches import PatchSet, extract_background_patches, extract_signal_patches, join_patch_sets
+from napari_bgremove.images.patch_set import PatchSet, join_patch_sets
+from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.io.patch_sets import read_patch_set, write_patch_set
 from napari_bgremove.learning.model_file import read_model, write_model

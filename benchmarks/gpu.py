@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from napari_bgremove._files import atomic_write
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.learning.datasets import SyntheticSums
 from napari_bgremove.learning.devices import describe_device, halve_on_out_of_memory, pick_device
 from napari_bgremove.learning.model_file import ModelDescription, read_model, write_model

@@ -34,7 +34,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.images import open_images
 from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.synthetic.saxs import make_full_shot

@@ -141,7 +141,7 @@ def _separate_a_stack(viewer: Any, separate: Any, shot: Any, folder: Path) -> No
 
 
 def _train_a_little(viewer: Any, patches: Any, model: Any, folder: Path) -> None:
-    from napari_bgremove.images.patches import join_patch_sets
+    from napari_bgremove.images.patch_set import join_patch_sets
     from napari_bgremove.io.patch_sets import write_patch_set
 
     for role, patch_set in patches.patch_sets.items():  # of two shots, as validation needs

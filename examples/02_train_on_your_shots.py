@@ -17,7 +17,8 @@ from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
 from napari_bgremove.images.gate import gate_image
-from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches, join_patch_sets
+from napari_bgremove.images.patch_set import join_patch_sets
+from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches
 from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.synthetic.hits import Hits
 from napari_bgremove.synthetic.saxs import make_shot_pair

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 
 __all__ = ["Workspace", "workspace_of"]
@@ -37,7 +38,7 @@ class Workspace:
 
 def workspace_of(viewer: Any) -> Workspace:
     """Return the workspace of a viewer, one for all its panels."""
-    model = getattr(viewer, "__wrapped__", viewer)
+    model = unwrapped(viewer)
     if model not in _workspaces:
         _workspaces[model] = Workspace()
     return _workspaces[model]

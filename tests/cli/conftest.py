@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_bgremove.cli import main
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.patch_sets import write_patch_set
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_bgremove.engine.jobs import TrainJob
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_bgremove.engine.training_data import describe_training_data
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 
 
 def patches(role: str, shots: int, **metadata: Any) -> PatchSet:

@@ -12,12 +12,8 @@ from scipy import stats
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images import patches as patches_module
 from napari_bgremove.images.masks import free_positions
-from napari_bgremove.images.patches import (
-    PatchSet,
-    extract_background_patches,
-    extract_signal_patches,
-    join_patch_sets,
-)
+from napari_bgremove.images.patch_set import PatchSet, join_patch_sets
+from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches
 
 PATCH = 16
 EVERYTHING = -1e30  # a threshold every patch passes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.learning.datasets import SyntheticSums
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.images.pairs import combine_patches
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.learning.datasets import SyntheticSums
 
 SIDE = 8

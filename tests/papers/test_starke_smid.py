@@ -186,7 +186,7 @@ def test_the_loss_is_the_mean_absolute_error_of_both_components_added() -> None:
 
 def test_an_epoch_shows_every_signal_patch_once_with_a_fresh_noise_patch() -> None:
     """The length is the number of signal patches; freshness is a law of tests/learning/test_datasets.py."""
-    from napari_bgremove.images.patches import PatchSet
+    from napari_bgremove.images.patch_set import PatchSet
 
     def patches(role: str, n: int) -> PatchSet:
         return PatchSet(np.ones((n, 8, 8), np.float32), role, np.zeros((n, 2)), np.zeros(n), np.zeros(n, int), ("x",))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_bgremove.errors import ComputeError
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.learning.networks import PRESETS, NetworkSpec
 from napari_bgremove.recipes.documentation import attribute_docs
 from napari_bgremove.recipes.saxs_unet import NETWORK_PRESETS, SaxsUnetRecipe

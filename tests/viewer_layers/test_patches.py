@@ -10,7 +10,8 @@ from napari.components import ViewerModel
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.images.pairs import combine_patches
-from napari_bgremove.images.patches import PatchSet, extract_signal_patches
+from napari_bgremove.images.patch_set import PatchSet
+from napari_bgremove.images.patches import extract_signal_patches
 from napari_bgremove.viewer_layers.patches import (
     patch_at,
     patch_corners,

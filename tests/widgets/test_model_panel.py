@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.patch_sets import write_patch_set
 from napari_bgremove.learning.model_file import read_model
 from napari_bgremove.widgets.engine_link import engine_of

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_bgremove.cli.patches_command import command
-from napari_bgremove.images.patches import join_patch_sets
+from napari_bgremove.images.patch_set import join_patch_sets
 from napari_bgremove.io.patch_sets import read_patch_set
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.viewer_layers.masks import add_mask_layer

@@ -29,8 +29,9 @@ from numpy.testing import assert_array_equal
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.autosave import Autosave, find_left_behind
 from napari_bgremove.io.images import open_images
 from napari_bgremove.io.patch_sets import write_patch_set
@@ -103,11 +104,11 @@ class Scene:
     def __post_init__(self) -> None:
         np.save(self.folder / "stack.npy", np.random.default_rng(0).poisson(5, SHAPE).astype(np.float32))
         stack = open_images(self.folder / "stack.npy")
-        self.image = plain(self.viewer.add_image(stack.data, name="stack"))
+        self.image = unwrapped(self.viewer.add_image(stack.data, name="stack"))
         mask = np.zeros(SHAPE[1:], np.uint8)
         mask[:9] = 1
         metadata = {"napari_bgremove": {"role": "signal_mask"}}
-        self.mask = plain(self.viewer.add_labels(mask, name="mask", metadata=metadata))
+        self.mask = unwrapped(self.viewer.add_labels(mask, name="mask", metadata=metadata))
         self.mask_before = mask.copy()
 
     def open(self, work: str) -> Any:
@@ -150,10 +151,6 @@ class Scene:
             pool = QThreadPool.globalInstance()
             self.qtbot.waitUntil(lambda pool=pool: pool.activeThreadCount() == 0, timeout=PATIENCE)
             self.qtbot.wait(40)
-
-
-def plain(layer: Any) -> Any:
-    return getattr(layer, "__wrapped__", layer)
 
 
 def press(panel: QWidget, text: str) -> None:
@@ -211,7 +208,7 @@ def check_the_persons_layers(scene: Scene) -> None:
 
 def check_what_was_written(scene: Scene, rudeness: str, work: str) -> None:
     """Results lie beside the image they are of, under its name of now, or nowhere."""
-    made = [layer for layer in scene.viewer.layers if plain(layer) not in (scene.image, scene.mask)]
+    made = [layer for layer in scene.viewer.layers if unwrapped(layer) not in (scene.image, scene.mask)]
     named = {layer.name for layer in made}
     gone = rudeness == "delete the layer" or (rudeness == "close the dock" and work != "train")
     if gone and work in ("predict", "read", "proposal"):

@@ -17,7 +17,7 @@ from napari_bgremove.cli.progress import SeparationProgress, TrainingProgress
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 
 if TYPE_CHECKING:
-    from napari_bgremove.images.patches import PatchSet
+    from napari_bgremove.images.patch_set import PatchSet
     from napari_bgremove.separation import Separation
     from napari_bgremove.synthetic.saxs import Shot
 
@@ -129,7 +129,8 @@ def _write_shots(demo: _Demo, seed: int) -> list[tuple[Shot, Shot]]:
 def _write_patches(demo: _Demo, shots: list[tuple[Shot, Shot]]) -> dict[str, PatchSet]:
     from napari_bgremove.images.gate import gate_image
     from napari_bgremove.images.masks import estimate_signal_mask
-    from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches, join_patch_sets
+    from napari_bgremove.images.patch_set import join_patch_sets
+    from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches
     from napari_bgremove.io.masks import write_mask
     from napari_bgremove.io.patch_sets import write_patch_set
 

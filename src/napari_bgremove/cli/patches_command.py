@@ -15,7 +15,7 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.recipes.signal_masks import pair_shots, signal_masks
 
 if TYPE_CHECKING:
-    from napari_bgremove.images.patches import PatchSet
+    from napari_bgremove.images.patch_set import PatchSet
 
 
 @click.command("patches")
@@ -116,7 +116,8 @@ def command(
 
 
 def _cut_signal(references: Sequence[Shot], recipe: SaxsUnetRecipe, *, any_angle: bool) -> PatchSet:
-    from napari_bgremove.images.patches import extract_signal_patches, join_patch_sets
+    from napari_bgremove.images.patch_set import join_patch_sets
+    from napari_bgremove.images.patches import extract_signal_patches
 
     count = -(-recipe.signal_patches // len(references))
     with show_progress(references, label="signal patches", length=len(references)) as bar:
@@ -134,7 +135,8 @@ def _cut_background(
     references: Sequence[Shot], shots: Sequence[Shot], mask: str | None, recipe: SaxsUnetRecipe
 ) -> tuple[PatchSet, list[tuple[str, float]]]:
     """Return the patches, and the name of each full shot with the share that its signal mask covers."""
-    from napari_bgremove.images.patches import extract_background_patches, join_patch_sets
+    from napari_bgremove.images.patch_set import join_patch_sets
+    from napari_bgremove.images.patches import extract_background_patches
 
     count = -(-recipe.background_patches // len(shots))
     masks = signal_masks(references, shots, mask, recipe)

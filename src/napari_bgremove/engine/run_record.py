@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 if TYPE_CHECKING:

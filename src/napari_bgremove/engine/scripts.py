@@ -183,8 +183,9 @@ def patches_as_python(
         Mask file for all full shots.
     """
     lines = ["import numpy as np", "", "from napari_bgremove.images.gate import gate_image"]
-    names = "extract_background_patches, extract_signal_patches, join_patch_sets"
-    lines += [f"from napari_bgremove.images.patches import {names}", "from napari_bgremove.io.masks import read_mask"]
+    lines += ["from napari_bgremove.images.patch_set import join_patch_sets"]
+    lines += ["from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches"]
+    lines += ["from napari_bgremove.io.masks import read_mask"]
     lines += ["from napari_bgremove.io.patch_sets import write_patch_set", "", "signal, background = [], []"]
     for number, (name, load) in enumerate(loads["xray_only"]):
         how = {"count": numbers["signal_count"], "seed": numbers["seed"] + number}

@@ -12,7 +12,7 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.errors import ComputeError, ReadError
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.io.patch_sets import read_patch_set
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_bgremove._files import atomic_write
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.errors import ReadError
-from napari_bgremove.images.patches import ROLES, PatchSet
+from napari_bgremove.images.patch_set import ROLES, PatchSet
 from napari_bgremove.io.formats.arrays import list_npz
 from napari_bgremove.io.formats.source import check_declared_size, explain_failures
 from napari_bgremove.io.provenance import dump_provenance, parse_provenance

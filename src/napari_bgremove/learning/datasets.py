@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.pairs import TrainingPair, combine_patches
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 
 __all__ = ["Dataset", "SyntheticSums"]
 

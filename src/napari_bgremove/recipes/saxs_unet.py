@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from napari_bgremove.recipes.rules import check_saxs_unet, refuse
 
 if TYPE_CHECKING:
-    from napari_bgremove.images.patches import PatchSet
+    from napari_bgremove.images.patch_set import PatchSet
     from napari_bgremove.learning.datasets import SyntheticSums
     from napari_bgremove.learning.inference import ApplyOptions
     from napari_bgremove.learning.model_file import ModelDescription

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove._validation import check_same_shape
 from napari_bgremove.viewer_layers.geometry import current_frame, geometry_of, shifted
 from napari_bgremove.viewer_layers.visibility import show_only
@@ -42,12 +43,12 @@ class Curtain:
     """
 
     def __init__(self, viewer: Viewer | ViewerModel, left: Image, right: Image) -> None:
-        self._viewer, self._left = viewer, getattr(left, "__wrapped__", left)
+        self._viewer, self._left = viewer, unwrapped(left)
         self._frame = current_frame(viewer, left)
         check_same_shape("left", self._frame, "right", current_frame(viewer, right))
         self._width = int(self._frame.shape[1])
         self._split: int = self._width // 2
-        right = getattr(right, "__wrapped__", right)
+        right = unwrapped(right)
         # Only the right image lies under the curtain; what else is shown would cover it.
         images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
         self._restore = show_only(viewer, [right], among=images)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.pairs import TrainingPair
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.viewer_layers.geometry import geometry_of
 from napari_bgremove.viewer_layers.results import find_layer, put_image
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.viewer_layers.geometry import geometry_of, shifted
 
 if TYPE_CHECKING:
@@ -103,5 +104,5 @@ def put_separation(
 
 def link_display(viewer: Viewer | ViewerModel, layers: Sequence[Image]) -> None:
     """Let the layers share contrast, gamma and colormap, so that what is compared looks alike."""
-    viewer.layers.link_layers([getattr(layer, "__wrapped__", layer) for layer in layers],
+    viewer.layers.link_layers([unwrapped(layer) for layer in layers],
                               attributes=("contrast_limits", "gamma", "colormap"))  # fmt: skip

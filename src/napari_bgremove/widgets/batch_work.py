@@ -10,6 +10,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.evaluation.triage import TriagedFrame, write_triage_csv
 from napari_bgremove.io.images import find_image_files, open_images
@@ -22,7 +23,6 @@ from napari_bgremove.widgets.batch_record import BatchRecord
 from napari_bgremove.widgets.batch_run import BatchRun
 from napari_bgremove.widgets.panel import EXPECTED
 from napari_bgremove.widgets.parts.latest_call import LatestCall
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
 
 __all__ = ["BatchWork"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.engine.client import EngineClient
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.preferences import read_preferences
@@ -24,7 +25,7 @@ _links: weakref.WeakKeyDictionary[Any, EngineLink] = weakref.WeakKeyDictionary()
 
 def engine_of(viewer: Any) -> EngineLink:
     """Return the engine of a viewer, one for all its panels; nothing is started yet."""
-    model = getattr(viewer, "__wrapped__", viewer)
+    model = unwrapped(viewer)
     if model not in _links:
         _links[model] = EngineLink()
     return _links[model]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.viewer_layers.frames import saturation_of
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape, view_of
 from napari_bgremove.viewer_layers.results import put_separation
 from napari_bgremove.widgets.engine_link import EngineLink
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
 
 __all__ = ["FrameWork"]
 

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.io.autosave import Autosave, SavedMask, autosave_folder, find_left_behind
 from napari_bgremove.preferences import read_preferences
@@ -21,7 +22,6 @@ from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.latest_call import LatestCall
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
 
 __all__ = ["MaskKeeper", "RestoreBar", "keeper_of"]
 

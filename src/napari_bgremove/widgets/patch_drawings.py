@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove._unwrapping import unwrapped
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.viewer_layers.geometry import frame_shape
 from napari_bgremove.viewer_layers.patches import patch_under, show_patches
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
 from napari_bgremove.widgets.patch_selection import Key
 
 __all__ = ["PatchDrawings"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.pairs import TrainingPair, combine_patches
-from napari_bgremove.images.patches import ROLES, PatchSet, join_patch_sets
+from napari_bgremove.images.patch_set import ROLES, PatchSet, join_patch_sets
 from napari_bgremove.io.patch_sets import write_patch_set
 
 __all__ = ["Key", "PatchSelection", "make_pair", "save_sets"]

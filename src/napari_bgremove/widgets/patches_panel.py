@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QFileDialog, QLabel
 
 from napari_bgremove.images.leaks import Leak
-from napari_bgremove.images.patches import PatchSet
+from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.viewer_layers.geometry import frame_index, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.viewer_layers.patches import show_gallery, show_pair

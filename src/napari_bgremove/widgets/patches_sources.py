@@ -8,7 +8,7 @@ import napari.layers
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_bgremove.images.patches import ROLES
+from napari_bgremove.images.patch_set import ROLES
 from napari_bgremove.io.readers import IMAGE_SUFFIXES
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.layer_checks import LayerChecks

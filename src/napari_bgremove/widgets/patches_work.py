@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.images.gate import gate_image
-from napari_bgremove.images.patches import (
-    PatchSet,
-    extract_background_patches,
-    extract_signal_patches,
-)
+from napari_bgremove.images.patch_set import PatchSet
+from napari_bgremove.images.patches import extract_background_patches, extract_signal_patches
 from napari_bgremove.io.images import open_images
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.recipes.signal_masks import pair_shots, signal_masks

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel
 
-from napari_bgremove.widgets.parts.offered_layers import unwrapped
+from napari_bgremove._unwrapping import unwrapped
 
 __all__ = ["ShownLedger", "describe_ledger"]
 

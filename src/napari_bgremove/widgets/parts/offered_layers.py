@@ -6,9 +6,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.widgets.parts.connections import Connections
 
-__all__ = ["OfferedLayers", "unwrapped"]
+__all__ = ["OfferedLayers"]
 
 
 class OfferedLayers:
@@ -59,8 +60,3 @@ class OfferedLayers:
         is_kind = isinstance(layer, self._kinds)
         role = layer.metadata.get("napari_bgremove", {}).get("role")
         return is_kind and not getattr(layer, "rgb", False) and (role is None or role in self._roles)
-
-
-def unwrapped(layer: Any) -> Any:
-    """Return a layer itself: plugins get it in a wrapper, a new one each time."""
-    return getattr(layer, "__wrapped__", layer)

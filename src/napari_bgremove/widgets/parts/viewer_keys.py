@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from napari_bgremove._unwrapping import unwrapped
+
 __all__ = ["bind_key"]
 
 _bound: weakref.WeakKeyDictionary[Any, dict[str, list[weakref.WeakMethod[Callable[[], Any]]]]] = (
@@ -22,7 +24,7 @@ def bind_key(viewer: Any, key: str, method: Callable[[], Any]) -> Callable[[], N
         Gives the key back to whoever had it before, or frees it. It holds no
         panel, so it may be connected to `destroyed`.
     """
-    model = getattr(viewer, "__wrapped__", viewer)
+    model = unwrapped(viewer)
     takers = _bound.setdefault(model, {}).setdefault(key, [])
     reference = weakref.WeakMethod(method)
     if not takers:
