@@ -242,7 +242,8 @@ def ship(out: Path, run: str) -> dict[str, Any]:
     stages = [*([] if job.start_from is None else _stages_before(Path(job.start_from))), stage]
     record = {
         "model": BUNDLED_MODEL.name,
-        "made": "benchmarks/bundled_model.py: patches, train, ship; generated shots only",
+        "made": "benchmarks/bundled_model.py: patches, train, ship; generated shots only. The last stage by the script "
+        "as it stood then, those before it by its earlier states.",
         "steps": sum(stage["steps"] for stage in stages),
         "hours_on_2_cores": round(sum(stage.get("hours", stage.get("hours_on_2_cores")) for stage in stages), 2),
         "stages": stages,

@@ -4,7 +4,7 @@ Each message is one sentence: the subject in quotes, the rule, the value found
 with its shape or unit, and the remedy.
 """
 
-__all__ = ["ComputeError", "ModelFileError", "NoUsablePixelsError", "ReadError"]
+__all__ = ["EXPECTED", "ComputeError", "ModelFileError", "NoUsablePixelsError", "ReadError"]
 
 
 class ReadError(ValueError):
@@ -21,3 +21,7 @@ class ComputeError(RuntimeError):
 
 class NoUsablePixelsError(ComputeError):
     """An image without a single measurement; in a stack such a frame is skipped."""
+
+
+# What a person can act on; everything else is a fault of ours.
+EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError, OSError)

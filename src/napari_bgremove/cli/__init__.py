@@ -12,13 +12,11 @@ from importlib import import_module, metadata
 
 import click
 
-from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+from napari_bgremove.errors import EXPECTED
 
 __all__ = ["main"]
 
 _DEBUG = "BGREMOVE_DEBUG"
-# What a person can act on; everything else is a fault of ours.
-_EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError)
 
 COMMANDS = {
     "mask": "Mark the signal regions of x-ray-only images.",
@@ -101,7 +99,7 @@ def _describe(error: Exception) -> str:
     if isinstance(error, OSError):
         name = f"'{error.filename}': " if error.filename else ""
         return f"{name}{error.strerror or error}."
-    if isinstance(error, _EXPECTED):
+    if isinstance(error, EXPECTED):
         return str(error)
     return (
         f"an unexpected {type(error).__name__} ended the command: {str(error) or 'no details'}. Set {_DEBUG}=1 and "

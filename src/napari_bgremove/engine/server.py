@@ -18,7 +18,7 @@ from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.notes import collected_notes
 from napari_bgremove.engine.train_pace import estimate_training
-from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+from napari_bgremove.errors import EXPECTED, ModelFileError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.io.formats.arrays import list_npz
 
@@ -33,7 +33,6 @@ POLL_SECONDS = 0.03
 OWNER_SECONDS = 2.0
 # Of these only the newest request is worth an answer.
 SUPERSEDED = ("separate",)
-EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError, OSError)
 
 
 def serve(folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -97,11 +96,9 @@ class _Answers:
         return Letter(request.number, "devices", {"devices": list_devices()})
 
     def _model_card(self, request: Letter) -> Letter:
-        from napari_bgremove.learning.self_check import measure_self_test
-
         model = self._model(request.values.get("model"))
         card = model.description.model_dump(mode="json")
-        values = {"card": card, "sha256": model.sha256, "file": str(model.path), "self_test": measure_self_test(model)}
+        values = {"card": card, "sha256": model.sha256, "file": str(model.path), "self_test": model.deviation}
         return Letter(request.number, "model", values)
 
     def _separate(self, request: Letter) -> Letter:

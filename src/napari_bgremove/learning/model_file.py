@@ -36,7 +36,7 @@ from napari_bgremove._model_header import (
 from napari_bgremove.errors import ModelFileError
 from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, build_network
 
-__all__ = ["LoadedModel", "ModelDescription", "read_description", "read_model", "self_test", "write_model"]
+__all__ = ["LoadedModel", "ModelDescription", "read_description", "read_model", "write_model"]
 
 _SELFTEST_SIZE = 64
 # The tolerance bioimage.io uses for its own test tensors.
@@ -92,12 +92,16 @@ class LoadedModel:
     training : mapping of str to Tensor
         Optimizer moments, empty for a finished model.
     path : Path
+    deviation : float
+        What the self-test found when the file was read: the largest deviation
+        from the output it had where it was written, relative to its largest value.
     """
 
     network: AdditiveNetwork
     description: ModelDescription
     sha256: str
     path: Path
+    deviation: float
     training: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -174,17 +178,18 @@ def read_model(path: str | os.PathLike[str]) -> LoadedModel:
     network.load_state_dict(weights)
     network.eval()
     expected = tensors["selftest/signal"], tensors["selftest/background"]
-    if self_test(network, expected) > _SELFTEST_TOLERANCE:
+    deviation = _self_test(network, expected)
+    if deviation > _SELFTEST_TOLERANCE:
         msg = (
             f"'{path.name}' does not compute on this machine what it computed when it was written; its "
             "self-test failed."
         )
         raise ModelFileError(msg)
     training = {n: t for n, t in tensors.items() if not n.startswith(("model/", "selftest/"))}
-    return LoadedModel(network, description, digest, path, training)
+    return LoadedModel(network, description, digest, path, deviation, training)
 
 
-def self_test(network: AdditiveNetwork, expected: tuple[Tensor, Tensor]) -> float:
+def _self_test(network: AdditiveNetwork, expected: tuple[Tensor, Tensor]) -> float:
     """Return the largest deviation from the expected output, relative to its largest value."""
     deviation = 0.0
     for now, then in zip(_predict_pattern(network), expected, strict=True):

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.engine.jobs import SeparateJob
+from napari_bgremove.errors import EXPECTED
 from napari_bgremove.evaluation.triage import TriagedFrame, write_triage_csv
 from napari_bgremove.io.images import find_image_files, open_images
 from napari_bgremove.io.results import leave_out_results, read_provenance
@@ -21,7 +22,6 @@ from napari_bgremove.viewer_layers.results import put_image, put_separation
 from napari_bgremove.widgets.batch_form import BatchForm
 from napari_bgremove.widgets.batch_record import BatchRecord
 from napari_bgremove.widgets.batch_run import BatchRun
-from napari_bgremove.widgets.panel import EXPECTED
 from napari_bgremove.widgets.parts.latest_call import LatestCall
 
 __all__ = ["BatchWork"]

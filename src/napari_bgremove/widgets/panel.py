@@ -20,14 +20,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
+from napari_bgremove.errors import EXPECTED
 from napari_bgremove.widgets.parts.connections import Connections
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.undocked import delete_when_undocked
 
 __all__ = ["Panel", "reports_errors"]
 
-EXPECTED = (ReadError, ModelFileError, ComputeError, ValueError, OSError)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
