@@ -164,7 +164,7 @@ def test_a_mask_of_another_shape_is_refused() -> None:
         gate_image(np.ones((3, 4)), valid_mask=np.ones((4, 3)))
 
 
-def test_filling_takes_the_nearest_usable_value() -> None:
+def test_filling_takes_the_median_around_the_nearest_usable_pixel() -> None:
     """Independent implementation: a k-d tree over the usable pixels."""
     rng = np.random.default_rng(3)
     values = rng.random((21, 17)).astype(np.float32)
@@ -177,7 +177,17 @@ def test_filling_takes_the_nearest_usable_value() -> None:
     shortest, _ = tree.query(missing)
     for place, distance in zip(missing, shortest, strict=True):
         near = usable[tree.query_ball_point(place, distance + 1e-9)]
-        assert filled[tuple(place)] in values[tuple(near.T)]
+        around = [values[max(r - 2, 0) : r + 3, max(c - 2, 0) : c + 3] for r, c in near]
+        assert filled[tuple(place)] in [np.nanmedian(window) for window in around]
+
+
+def test_a_hit_at_the_rim_of_a_gap_is_not_carried_into_it() -> None:
+    values = np.ones((20, 30), np.float32)
+    values[:, 10:20] = np.nan
+    values[7:9, 9], values[3, 20] = 1000, 500
+    filled = fill_unusable(values)
+    assert_array_equal(filled[:, 10:20], 1)
+    assert_array_equal(filled[:, 9], values[:, 9])
 
 
 def test_filling_leaves_a_complete_image_alone() -> None:
