@@ -50,6 +50,11 @@ def test_a_failure_while_writing_keeps_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_need_not_last_is_written_whole_without_waiting_for_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("waited for the disk"))
+    assert atomic_write(tmp_path / "letter", b"whole", durable=False).read_bytes() == b"whole"
+
+
 def test_a_failure_in_the_block_of_atomic_path_keeps_the_old_file(tmp_path):
     path = atomic_write(tmp_path / "a", b"old")
     with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:  # noqa: PT012

@@ -27,7 +27,9 @@ _LONGEST_STEM_BYTES = 100
 _DAY_S = 24 * 3600.0
 
 
-def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], None]) -> Path:
+def atomic_write(
+    path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], None], *, durable: bool = True
+) -> Path:
     """Write `content` to `path` so that the file is always whole.
 
     The bytes go to a temporary sibling, are flushed to the disk, and replace
@@ -41,6 +43,9 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
     content : bytes, str or callable
         The bytes, a text (written as UTF-8), or a function that writes to
         the binary file object it is given.
+    durable : bool
+        False for what means nothing after a power cut: the file is as whole
+        for every reader, and nobody waits for the disk.
 
     Returns
     -------
@@ -53,13 +58,13 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
         When the folder is not writable or the disk is full. The old file is
         then still in place.
     """
-    with atomic_path(path) as temporary, open(temporary, "r+b") as file:
+    with atomic_path(path, durable=durable) as temporary, open(temporary, "r+b") as file:
         _emit(file, content)
     return Path(path)
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Lend an empty temporary file that becomes `path` when the block ends well.
 
     For libraries that want a file name (TIFF, HDF5). The contract is that of
@@ -71,6 +76,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     path : path-like
         Target file; folders are made, symbolic links followed, the mode of
         an existing file kept.
+    durable : bool
+        As for `atomic_write`.
 
     Yields
     ------
@@ -85,7 +92,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # O_EXCL through "x": never write into something that already exists.
         open(temporary, "xb").close()
         yield temporary
-        _sync_file(temporary)
+        if durable:
+            _sync_file(temporary)
         if real.exists():
             os.chmod(temporary, real.stat().st_mode & 0o7777)
         _replace(temporary, real)
@@ -93,7 +101,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(real.parent)
+    if durable:
+        _sync_folder(real.parent)
 
 
 def append_line(path: str | os.PathLike[str], line: str) -> None:
