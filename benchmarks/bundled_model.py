@@ -39,6 +39,7 @@ from napari_bgremove.synthetic.detector import Detector
 from napari_bgremove.synthetic.hits import Hits
 from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_xray_only_shot
 from napari_bgremove.synthetic.scattering import Scattering
+from napari_bgremove.synthetic.transport import Sensor
 
 SIGNAL_PER_SHOT = 12
 SMALL = (256, 256)
@@ -55,6 +56,12 @@ FEW_PHOTONS = 0.1
 DENSE = (0.01, 0.25)
 SPARSE_FACTOR, NO_HITS = 0.03, 1e-6
 RATE_SHARES = (0.8, 0.15, 0.05)
+# Small pixels draw muons as lines through the whole patch; pitch and thickness (um) of such sensors.
+FINE_SENSORS = ((10.0, 100.0), (10.0, 300.0), (15.0, 100.0), (15.0, 250.0), (25.0, 300.0))
+MUON_RATE = (0.001, 0.05)
+# Stops, gaps and rims hide up to half of a patch, in every second one: where hits are cut off
+# by them, a network that has not seen it leaves them in.
+HIDDEN_SHARE, MOST_HIDDEN = 0.5, 0.5
 
 
 def harvest_signal(seed: int) -> PatchSet | None:
@@ -65,7 +72,7 @@ def harvest_signal(seed: int) -> PatchSet | None:
 def harvest_hard_signal(seed: int) -> PatchSet | None:
     """Signal patches of what is rare among all kinds, and most easily taken for background.
 
-    Of every eighth seed, a few photons per pixel over the read noise of an
+    Of three seeds in sixteen, a few photons per pixel over the read noise of an
     integrating detector, no brighter than common hits. Of every sixteenth,
     compact peaks far above everything else (specular and Bragg reflections,
     the foot of the beam), on a small detector so that patches hold them. When
@@ -73,7 +80,7 @@ def harvest_hard_signal(seed: int) -> PatchSet | None:
     hits in.
     """
     kind = seed % 16
-    if kind not in (0, 4, 8):
+    if kind not in (0, 4, 8, 12):
         return None
     rng = np.random.default_rng([seed, 3])
     drawn = Scattering.draw(rng)
@@ -149,25 +156,63 @@ def _signal_patches(shot: Shot, seed: int, *, any_angle: bool, level: float = 1.
     scale = np.where(high > 0.02 * peak / 100, high, peak)
     keep = scale > 0
     scaled = level * patches.patches[keep] / scale[keep, None, None]
+    rng = np.random.default_rng([seed, 4])
+    for one in scaled:
+        if rng.random() < HIDDEN_SHARE:
+            one[_draw_hidden(one.shape, rng)] = np.nan
     return PatchSet(
         scaled.astype(np.float32), "signal", patches.positions[keep], patches.angles[keep], patches.shots[keep],
         patches.shot_names, patches.metadata,
     )  # fmt: skip
 
 
+def _draw_hidden(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw what a stop, a gap or the rim of a module hides: a disc, a strip or a half-plane."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    while True:
+        angle, centre = rng.uniform(0, 2 * np.pi), rng.uniform(-0.2, 1.2, 2) * shape
+        along = (rows - centre[0]) * np.cos(angle) + (columns - centre[1]) * np.sin(angle)
+        across = (columns - centre[1]) * np.cos(angle) - (rows - centre[0]) * np.sin(angle)
+        if rng.random() < 0.3:  # gaps and rims mostly follow the pixels
+            along, across = rows - centre[0], columns - centre[1]
+        hidden: NDArray[np.bool_] = (
+            np.hypot(along, across) < rng.uniform(5, 80),
+            np.abs(across) < rng.uniform(0.5, 10),
+            across > 0,
+        )[rng.integers(3)]
+        if hidden.mean() < MOST_HIDDEN:
+            return hidden
+
+
 def harvest_background(seed: int) -> PatchSet | None:
-    """Background patches of one shot with the x-ray beam off: hits and read noise, nothing else."""
+    """Background patches of one shot with the x-ray beam off: hits and read noise, nothing else.
+
+    Every sixth seed is a sensor of small pixels under muons.
+    """
     rng = np.random.default_rng([seed, 2])
     hits = Hits.draw(rng)
     dense = float(np.exp(rng.uniform(*np.log(DENSE))))
     hits = dataclasses.replace(hits, rate=float(rng.choice([dense, hits.rate * SPARSE_FACTOR, NO_HITS], p=RATE_SHARES)))
-    shot = make_full_shot(seed, scattering=BEAM_OFF, hits=hits)
+    shot = make_full_shot(seed, scattering=BEAM_OFF, hits=hits) if seed % 6 else _make_muon_shot(seed, hits, rng)
     image = gate_image(shot.measured, valid_mask=shot.valid_mask).values
     nothing = np.zeros(image.shape, bool)
     try:
         return extract_background_patches(image, nothing, count=BACKGROUND_PER_SHOT, seed=seed, name=f"shot {seed}")
     except ComputeError:
         return None  # the module gap leaves no room
+
+
+def _make_muon_shot(seed: int, hits: Hits, rng: np.random.Generator) -> Shot:
+    pitch, thickness = FINE_SENSORS[rng.integers(len(FINE_SENSORS))]
+    reach = min(1.0, pitch / 15)
+    sensor = Sensor(pitch, thickness, float(reach * rng.uniform(1, 4)), float(reach * rng.uniform(2, 8)))
+    muons = float(rng.uniform(0.3, 1))
+    hits = dataclasses.replace(
+        hits, muon_share=muons, electron_share=float(rng.uniform(0, 1 - muons)), pixel_threshold=0.0, frames=1,
+        rate=float(np.exp(rng.uniform(*np.log(MUON_RATE)))),
+    )  # fmt: skip
+    detector = dataclasses.replace(Detector.draw(rng), sensor=sensor)
+    return make_full_shot(seed, scattering=BEAM_OFF, hits=hits, detector=detector)
 
 
 KINDS = {"signal": (harvest_signal, harvest_hard_signal), "background": (harvest_background,)}
@@ -179,7 +224,9 @@ def train(
     """Train, or go on, in OUT/RUN, and return its epochs; an empty file `stop` in it stops the run."""
     recipe = SaxsUnetRecipe(
         preset=preset, guides=(3, 5, 9), amplitude_decades=(0.3, 3.0), hit_free_share=0.08, sample_mean="geometric",
-        rmse_weight=2.0, flux_weight=0.5, epochs=epochs, batch_size=8, learning_rate=1e-3, warmup_steps=100,
+        rmse_weight=2.0, flux_weight=0.5, epochs=epochs, batch_size=8, warmup_steps=100,
+        # A start is worth keeping: at 1e-3 thirty epochs went by before it was reached again.
+        learning_rate=3e-4 if start_from else 1e-3,
         schedule="cosine",
     )  # fmt: skip
     job = TrainJob(
