@@ -105,6 +105,17 @@ def test_only_patches_above_the_threshold_are_kept() -> None:
     assert low.patches.sum((1, 2)).min() < 100
 
 
+def test_every_try_is_kept_too_dark_or_not_usable_and_dark_places_are_really_dark() -> None:
+    image = np.zeros((80, 80), np.float32)
+    image[:, 40:] = 1
+    found = extract_signal_patches(image, count=60, seed=7, patch=PATCH, any_angle=False, min_intensity=100.0)
+    assert len(found) + len(found.too_dark) == found.metadata["tries"]
+    for row, column, _ in found.too_dark:
+        r, c = (int(x - (PATCH - 1) / 2) for x in (row, column))
+        assert image[r : r + PATCH, c : c + PATCH].sum() <= 100
+    assert len(join_patch_sets([found, found]).too_dark) == 0
+
+
 def test_the_default_threshold_is_a_tenth_of_an_average_patch() -> None:
     image = np.random.default_rng(1).random((40, 40)).astype(np.float32)
     patches = extract_signal_patches(image, count=2, seed=0, patch=PATCH)

@@ -338,3 +338,21 @@ def test_a_file_that_is_no_image_is_said(
     click(panel, "Extract")
     qtbot.waitUntil(lambda: "'empty.npy' must contain an image" in panel.message.text, timeout=60_000)
     assert panel.extract_button.isEnabled()
+
+
+def test_places_that_are_too_dark_are_drawn_and_cannot_be_clicked(
+    qtbot: Any, viewer: Any, panel: PatchesPanel, click: Callable[..., None]
+) -> None:
+    panel.form.min_intensity.tick.setChecked(True)
+    panel.form.min_intensity.number.setValue(25 * 32 * 32)  # only what lies in the bright stripe
+    click(panel, "Extract")
+    qtbot.waitUntil(lambda: len(panel.patch_sets) == 2, timeout=20_000)
+    drawn = viewer.layers["xray - too dark for patches"]
+    tried = panel.patch_sets["signal"].metadata["tries"]
+    assert 0 < len(drawn.data) <= tried - 12
+    centres = np.array([np.asarray(corners).mean(axis=0) for corners in drawn.data])
+    place = centres[centres[:, 1].argmax()]
+    viewer.layers["full - background patches"].visible = False
+    click_at(qtbot, viewer, panel, viewer.layers["xray"].data_to_world(place))
+    assert place[1] > 60 + 23, "no accepted patch reaches there"
+    assert "; 0 rejected" in panel.summary.text()

@@ -37,6 +37,9 @@ class PatchSet:
     metadata : mapping
         Parameters of the extraction, counts, remarks for the person; of a
         joined set one value, or a list of one for each set.
+    too_dark : ndarray of float, shape (m, 3)
+        Row, column and angle of places that were tried and held too little
+        signal. For looking at: neither written to files nor joined.
     """
 
     patches: Image
@@ -46,6 +49,7 @@ class PatchSet:
     shots: NDArray[np.int64]
     shot_names: tuple[str, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    too_dark: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
 
     def __post_init__(self) -> None:
         check_choice("role", self.role, ROLES)

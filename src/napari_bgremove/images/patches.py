@@ -9,6 +9,8 @@ make the task easier than it is (Starke & Smid, "Data preparation").
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -23,6 +25,7 @@ __all__ = ["extract_background_patches", "extract_signal_patches"]
 Image = NDArray[np.float32]
 # A patch may hold this share of bad pixels; they stay NaN and are left out of the loss.
 BAD_PIXEL_SHARE = 0.05
+TRIES_PER_PATCH = 50
 
 
 def extract_signal_patches(
@@ -70,69 +73,41 @@ def extract_signal_patches(
         When `count` or `patch` is not above zero, or `seed` is negative.
     """
     _check_numbers(count, patch, seed)
-    rng = np.random.default_rng(seed)
-    rows, columns = image.shape
-    if min(rows, columns) < patch:
-        msg = (
-            f"'patch' {patch} does not fit the image ({rows} x {columns} pixels); choose {min(rows, columns)} or less."
-        )
-        raise ComputeError(msg)
+    _check_fits(image, patch)
     disc = int(np.ceil((patch - 1) * np.sqrt(2))) + 1  # 181 for 128: the diagonal between pixel centres
-    turns = any_angle and min(rows, columns) >= disc
-    chosen = min_intensity is not None
-    usable_values = image[np.isfinite(image)]
-    _check_signal(usable_values, name, min_intensity)
-    if min_intensity is None:
-        min_intensity = 0.1 * float(usable_values.mean() if usable_values.size else 0) * patch * patch
-    kept: list[tuple[Image, tuple[float, float], float]] = []
-    best, tries = -np.inf, 0
-    while len(kept) < count and tries < 50 * count:
-        tries += 1
-        angle = float(rng.uniform(0, 360)) if turns else 90.0 * float(rng.integers(4))
-        centre = _random_centre(rng, (rows, columns), patch, angle)
-        cut = _cut(image, centre, angle, patch)
-        usable = np.isfinite(cut)
-        if usable.mean() < 1 - BAD_PIXEL_SHARE:
-            continue
-        intensity = float(np.sum(cut[usable])) / float(usable.mean())
-        best = max(best, intensity)
-        if intensity > min_intensity:  # strictly: an empty image has no signal, whatever its average
-            kept.append((cut, centre, angle))
-    if not kept and not np.isfinite(best):
-        msg = (
-            f"No signal patch left: all {tries} patches tried in '{name}' have more than {BAD_PIXEL_SHARE:.0%} "
-            "unusable pixels. Check the mask."
-        )
-        raise ComputeError(msg)
-    if not kept:
-        msg = (
-            f"No signal patch above the threshold: 'min_intensity' is {min_intensity:.6g}, the brightest of "
-            f"{tries} patches "
-            f"of '{name}' holds {best:.6g}. Lower the threshold."
-        )
-        raise ComputeError(msg)
+    turns = any_angle and min(image.shape) >= disc
+    threshold = _check_signal(image, name, min_intensity, patch)
+    found = _try_places(image, count, patch, turns=turns, threshold=threshold, rng=np.random.default_rng(seed))
+    if not found.patches:
+        raise ComputeError(_why_none(found, name, threshold))
     remarks = []
     if any_angle and not turns:
-        remarks.append(f"turned by multiples of 90 degrees: {rows} x {columns} pixels hold no disc of {disc}")
-    if len(kept) < count:
-        remarks.append(f"{len(kept)} of {count} patches: no more of {tries} tries were usable and above the threshold")
+        size = " x ".join(map(str, image.shape))
+        remarks.append(f"turned by multiples of 90 degrees: {size} pixels hold no disc of {disc}")
+    if len(found.patches) < count:
+        remarks.append(
+            f"{len(found.patches)} of {count} patches: no more of {found.tries} tries were usable and above the "
+            "threshold"
+        )
+    places = np.array(found.places)
     return PatchSet(
-        np.stack([k[0] for k in kept]),
+        np.stack(found.patches),
         "signal",
-        np.array([k[1] for k in kept]),
-        np.array([k[2] for k in kept]),
-        np.zeros(len(kept), np.int64),
+        places[:, :2],
+        places[:, 2],
+        np.zeros(len(places), np.int64),
         (name,),
         {
             "patch": patch,
             "count": count,
             "seed": seed,
             "any_angle": turns,
-            "min_intensity": min_intensity,
-            "min_intensity_from": "option" if chosen else "a tenth of an average patch",
-            "tries": tries,
+            "min_intensity": threshold,
+            "min_intensity_from": "a tenth of an average patch" if min_intensity is None else "option",
+            "tries": found.tries,
             "remark": "; ".join(remarks),
         },
+        too_dark=np.array(found.too_dark).reshape(-1, 3),
     )
 
 
@@ -207,19 +182,79 @@ def _check_numbers(count: int, patch: int, seed: int) -> None:
     check_range("seed", seed, 0, np.inf)
 
 
-def _check_signal(usable_values: Image, name: str, min_intensity: float | None) -> None:
-    """Refuse a dark image before thousands of tries: no threshold would find signal in it."""
-    if not usable_values.size:
-        return  # the tries say what is wrong
-    if usable_values.max() <= 0:
+def _check_fits(image: Image, patch: int) -> None:
+    rows, columns = image.shape
+    if min(rows, columns) < patch:
+        msg = (
+            f"'patch' {patch} does not fit the image ({rows} x {columns} pixels); choose {min(rows, columns)} or less."
+        )
+        raise ComputeError(msg)
+
+
+def _check_signal(image: Image, name: str, min_intensity: float | None, patch: int) -> float:
+    """Return the threshold; refuse a dark image before thousands of tries, since none would find signal in it."""
+    usable = image[np.isfinite(image)]
+    if not usable.size:
+        return 0.0  # the tries say what is wrong
+    if usable.max() <= 0:
         msg = f"'{name}' must show signal: none of its usable pixels is above zero. Leave this shot out."
         raise ComputeError(msg)
-    if min_intensity is None and (mean := float(usable_values.mean())) <= 0:
+    if min_intensity is not None:
+        return min_intensity
+    mean = float(usable.mean())
+    if mean <= 0:
         msg = (
             f"'{name}' must show signal: the mean of its usable pixels must be above zero, found {mean:.3g}. Leave "
             "this shot out, or choose 'min_intensity'."
         )
         raise ComputeError(msg)
+    return 0.1 * mean * patch * patch
+
+
+@dataclass
+class _Found:
+    """What random tries found: patches with row, column and angle of their places, and places too dark."""
+
+    patches: list[Image] = field(default_factory=list)
+    places: list[tuple[float, float, float]] = field(default_factory=list)
+    too_dark: list[tuple[float, float, float]] = field(default_factory=list)
+    brightest: float = -np.inf
+    tries: int = 0
+
+
+def _try_places(
+    image: Image, count: int, patch: int, *, turns: bool, threshold: float, rng: np.random.Generator
+) -> _Found:
+    found = _Found()
+    rows, columns = image.shape
+    while len(found.patches) < count and found.tries < TRIES_PER_PATCH * count:
+        found.tries += 1
+        angle = float(rng.uniform(0, 360)) if turns else 90.0 * float(rng.integers(4))
+        centre = _random_centre(rng, (rows, columns), patch, angle)
+        cut = _cut(image, centre, angle, patch)
+        usable = np.isfinite(cut)
+        if usable.mean() < 1 - BAD_PIXEL_SHARE:
+            continue
+        intensity = float(np.sum(cut[usable])) / float(usable.mean())
+        found.brightest = max(found.brightest, intensity)
+        if intensity > threshold:  # strictly: an empty image has no signal, whatever its average
+            found.patches.append(cut)
+            found.places.append((*centre, angle))
+        else:
+            found.too_dark.append((*centre, angle))
+    return found
+
+
+def _why_none(found: _Found, name: str, threshold: float) -> str:
+    if not found.too_dark:
+        return (
+            f"No signal patch left: all {found.tries} patches tried in '{name}' have more than {BAD_PIXEL_SHARE:.0%} "
+            "unusable pixels. Check the mask."
+        )
+    return (
+        f"No signal patch above the threshold: 'min_intensity' is {threshold:.6g}, the brightest of {found.tries} "
+        f"patches of '{name}' holds {found.brightest:.6g}. Lower the threshold."
+    )
 
 
 def _random_centre(rng: np.random.Generator, shape: tuple[int, int], patch: int, angle: float) -> tuple[float, float]:

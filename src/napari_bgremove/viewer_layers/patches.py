@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
 
-__all__ = ["ROLE_COLOURS", "patch_at", "patch_corners", "patch_under", "show_gallery", "show_pair", "show_patches"]
+__all__ = [
+    "ROLE_COLOURS",
+    "patch_at",
+    "patch_corners",
+    "patch_under",
+    "show_gallery",
+    "show_pair",
+    "show_patches",
+    "show_too_dark",
+]
 
 ROLE_COLOURS = {"signal": "#2ca02c", "background": "#ff7f0e"}
 REJECTED = "#d62728"
@@ -29,13 +38,7 @@ _TILES_PER_ROW = 8
 
 def patch_corners(patches: PatchSet) -> NDArray[np.float64]:
     """Return the corners of the patches, shape (n, 4, 2), in pixels of their image."""
-    half = (patches.patch - 1) / 2
-    square = np.array([[-half, -half], [-half, half], [half, half], [half, -half]])
-    angle = np.deg2rad(patches.angles)
-    c, s = np.cos(angle), np.sin(angle)
-    rotation = np.moveaxis(np.array([[c, s], [-s, c]]), -1, 0)  # as the patches are cut
-    corners: NDArray[np.float64] = np.einsum("nij,kj->nki", rotation, square) + patches.positions[:, None, :]
-    return corners
+    return _corners(patches.patch, patches.positions, patches.angles)
 
 
 def show_patches(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, keep: NDArray[np.bool_]) -> Shapes:
@@ -43,19 +46,47 @@ def show_patches(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, 
 
     The layer belongs to the image and the role, and is drawn anew each time.
     """
-    name = f"{image.name} - {patches.role} patches"
     colours = [ROLE_COLOURS[patches.role] if kept else REJECTED for kept in keep]
-    layer = find_layer(viewer, name, role=f"{patches.role}_patches")
-    corners = patch_corners(patches)
+    return _draw(viewer, image, f"{patches.role} patches", patch_corners(patches), colours, edge_width=3)
+
+
+def show_too_dark(viewer: Viewer | ViewerModel, image: Image, patches: PatchSet, *, most: int = 50) -> Shapes:
+    """Draw some of the places that the threshold rejected, in thin red: a thousand would hide the image."""
+    places = patches.too_dark[:most]
+    corners = _corners(patches.patch, places[:, :2], places[:, 2])
+    return _draw(viewer, image, "too dark for patches", corners, [REJECTED] * len(corners), edge_width=1)
+
+
+def _corners(patch: int, positions: NDArray[np.float64], angles: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    half = (patch - 1) / 2
+    square = np.array([[-half, -half], [-half, half], [half, half], [half, -half]])
+    angle = np.deg2rad(angles)
+    c, s = np.cos(angle), np.sin(angle)
+    rotation = np.moveaxis(np.array([[c, s], [-s, c]]), -1, 0)  # as the patches are cut
+    corners: NDArray[np.float64] = np.einsum("nij,kj->nki", rotation, square) + positions[:, None, :]
+    return corners
+
+
+def _draw(
+    viewer: Viewer | ViewerModel,
+    image: Image,
+    what: str,
+    corners: NDArray[np.float64],
+    colours: list[str],
+    *,
+    edge_width: int,
+) -> Shapes:
+    name, role = f"{image.name} - {what}", what.replace(" ", "_")
+    layer = find_layer(viewer, name, role=role)
     if layer is not None:
-        if len(layer.data) == len(patches) and np.allclose(layer.data, corners):
+        if len(layer.data) == len(corners) and np.allclose(layer.data, corners):
             layer.edge_color = colours
             return layer
         viewer.layers.remove(layer)
     selection = set(viewer.layers.selection)
     layer = viewer.add_shapes(
         list(corners), shape_type="polygon", name=name, edge_color=colours, face_color="transparent",
-        edge_width=3, metadata={"napari_bgremove": {"role": f"{patches.role}_patches"}}, **geometry_of(image, ndim=2),
+        edge_width=edge_width, metadata={"napari_bgremove": {"role": role}}, **geometry_of(image, ndim=2),
     )  # fmt: skip
     layer.editable = False
     viewer.layers.selection = selection

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove.images.patch_set import PatchSet
 from napari_bgremove.viewer_layers.geometry import frame_shape
-from napari_bgremove.viewer_layers.patches import patch_under, show_patches
+from napari_bgremove.viewer_layers.patches import patch_under, show_patches, show_too_dark
 from napari_bgremove.widgets.patch_selection import Key
 
 __all__ = ["PatchDrawings"]
@@ -25,6 +25,8 @@ _drawn_by: weakref.WeakKeyDictionary[Any, PatchDrawings] = weakref.WeakKeyDictio
 
 class PatchDrawings:
     """One shapes layer for each image and role; a click into a rectangle is handed on.
+
+    Beside the patches stand the places that were too dark for one; nobody can click those.
 
     The click is listened for on the whole viewer: napari tells a layer of the
     mouse only while it is the active one, and the active one is the person's.
@@ -63,6 +65,8 @@ class PatchDrawings:
         image = self.image(key[1])
         if image is None:
             return
+        if len(patches.too_dark):
+            self._drawn["too dark", key[1]] = weakref.ref(unwrapped(show_too_dark(self._viewer, image, patches)))
         drawing = unwrapped(show_patches(self._viewer, image, patches, keep))
         self._drawn[key] = weakref.ref(drawing)
         _drawn_by[drawing] = self
