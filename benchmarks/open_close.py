@@ -30,7 +30,7 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove.widgets.main_panel import PANELS, MainPanel
 
 ALL_PANELS = {**PANELS, "Background removal": MainPanel}
-WARM_UP = {"panels": 20, "viewers": 5}  # rounds in which caches fill
+WARM_UP = {"panels": 60, "viewers": 5}  # rounds in which caches fill
 MOST_MIB = 5.0
 EMPTY, VIEWER = "empty viewer", "viewer"
 

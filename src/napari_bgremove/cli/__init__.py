@@ -23,6 +23,7 @@ COMMANDS = {
     "patches": "Cut training patches from x-ray-only and full shots.",
     "train": "Train a network on patches, or resume a run.",
     "separate": "Take images apart into signal and background.",
+    "profile": "Read an image along a line, as a spectrum.",
     "report": "Judge a model on real data beside tuned classical filters.",
     "demo": "Run the whole job once on generated shots.",
 }

@@ -25,6 +25,7 @@ __all__ = [
     "PRECISION",
     "THREADS",
     "THRESHOLD",
+    "check_writable",
     "existing_files",
     "gate_options",
     "recipe_options",
@@ -34,7 +35,7 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _check_writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+def check_writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     """Refuse a place that cannot be written before the work, not after it."""
     folder = next((p for p in path.absolute().parents if p.exists()), None) if path is not None else None
     if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK)):
@@ -44,7 +45,7 @@ def _check_writable(_context: click.Context, _option: click.Parameter, path: Pat
 
 
 JSON = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), callback=_check_writable,
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), callback=check_writable,
     help="Also write the printed figures here.",
 )  # fmt: skip
 OUT = click.option(
