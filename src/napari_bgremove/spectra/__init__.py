@@ -1,0 +1,1 @@
+"""Spectrum numerics: numpy, scipy and pybaselines only; no torch, no window."""
