@@ -1,0 +1,162 @@
+"""The Shirley equation as what it is: a one-pole filter with one unknown number.
+
+Shirley's background B of a spectrum J obeys B' = kappa (B - J): at each energy
+it grows with the intensity not yet explained. On samples joined by the
+trapezoid rule this is exactly the recursion
+
+    B[i+1] = r[i] B[i] + (1 - r[i]) M[i],   r = (1 - q) / (1 + q),   q = kappa h / 2,
+
+where M[i] is the mean of J[i] and J[i+1], and h[i] the step between them. Here
+it always runs from the end of low intensity, B[0] known, to the end of high
+intensity; then kappa > 0, every r lies between 0 and 1, and B is a weighted
+mean of the data: nothing can grow out of bounds.
+
+Every fixed point of the iteration in Qajar, "Gaussian-Lorentzian Layer
+Background Removal" (formula for Shirley background calculation), taken on
+samples, obeys this recursion, and the other way round. That the background
+has an exponential form is known since Vegh, J. Electron Spectrosc. Relat.
+Phenom. 46 (1988) 411.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bgremove.spectra.axes import is_uniform
+
+__all__ = ["Grid", "end_weights", "make_grid", "middles_of", "run_one_pole"]
+
+Array = NDArray[np.float64]
+# exp() of this is far from overflow, and loses no digits to it.
+_SPAN = 200.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The steps between the samples of a range, in the order of the recursion.
+
+    Attributes
+    ----------
+    widths : ndarray, shape (N,) or (1,)
+        Step of each interval, above zero; a single one where all are equal.
+    later : ndarray, shape (N,)
+        Number of intervals after each.
+    """
+
+    widths: Array
+    later: Array
+
+    @property
+    def length(self) -> float:
+        """Distance between the two ends."""
+        return float(self.widths.sum()) if self.widths.size > 1 else float(self.widths[0] * len(self.later))
+
+    @property
+    def largest_kappa(self) -> float:
+        """Beyond it the background decays within one interval (r <= 0), which means nothing."""
+        return float(2 / self.widths.max())
+
+    @property
+    def reversed(self) -> Grid:
+        """The same steps, seen from the other end."""
+        return Grid(self.widths[::-1], self.later)
+
+    def sum_later(self, values: Array) -> Array:
+        """Add up (rows, N or 1) `values` over the intervals after each one, shape (rows, N)."""
+        if self.widths.size == 1:
+            return values * self.later
+        total = np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
+        return np.asarray(total - values)
+
+
+def make_grid(axis: Array) -> Grid:
+    """Build the grid of an ascending axis."""
+    widths = np.diff(axis)
+    if is_uniform(axis):
+        widths = np.array([(axis[-1] - axis[0]) / (len(axis) - 1)])
+    return Grid(widths, np.arange(len(axis) - 2, -1, -1, dtype=float))
+
+
+def middles_of(samples: Array) -> Array:
+    """Mean of neighbouring samples: (rows, N + 1) to (rows, N)."""
+    middles = samples[:, :-1] + samples[:, 1:]
+    middles *= 0.5
+    return np.asarray(middles)
+
+
+def log_retention(grid: Grid, kappa: Array) -> Array:
+    """Logarithm of r for each kappa and interval, shape (rows, N or 1)."""
+    return np.asarray(-2 * np.arctanh(kappa[:, None] * (grid.widths / 2)))
+
+
+def end_weights(grid: Grid, kappa: Array) -> tuple[Array, Array]:
+    """Weights of the middles in the last value of the recursion, and their derivatives.
+
+    The last value is sum(weights x middles) + (1 - sum(weights)) x first value.
+
+    Parameters
+    ----------
+    grid : Grid
+    kappa : ndarray, shape (rows,)
+        Above zero and below `grid.largest_kappa`.
+
+    Returns
+    -------
+    weights, slopes : ndarray, shape (rows, N)
+        `slopes` are the derivatives of `weights` by kappa.
+    """
+    q = kappa[:, None] * (grid.widths / 2)
+    weights = np.exp(grid.sum_later(-2 * np.arctanh(q)))
+    weights *= 2 * q / (1 + q)
+    slopes = grid.sum_later(-grid.widths / (1 - q * q))
+    slopes += 1 / (kappa[:, None] * (1 + q))
+    slopes *= weights
+    return weights, slopes
+
+
+def run_one_pole(log_retention: Array, inputs: Array, start: Array) -> Array:
+    """Run y[i+1] = r[i] y[i] + inputs[i] over all rows at once.
+
+    Written as a running sum of inputs[i] / (r[0] ... r[i]), in spans short
+    enough that nothing overflows. As older terms only fade, no digits cancel.
+
+    Parameters
+    ----------
+    log_retention : ndarray, shape (rows, N) or (rows, 1)
+        Logarithm of r, not above zero.
+    inputs : ndarray, shape (rows, N)
+    start : ndarray, shape (rows,)
+        y[0].
+
+    Returns
+    -------
+    ndarray, shape (rows, N + 1)
+    """
+    rows, count = inputs.shape
+    out = np.empty((rows, count + 1))
+    out[:, 0] = start
+    for first, last in _spans(log_retention, count):
+        decay = np.exp(_running_sum(log_retention, first, last))
+        total = inputs[:, first:last] / decay
+        np.cumsum(total, axis=1, out=total)
+        total += out[:, first, None]
+        np.multiply(total, decay, out=out[:, first + 1 : last + 1])
+    return out
+
+
+def _spans(log_retention: Array, count: int) -> list[tuple[int, int]]:
+    """Cut the intervals so that no row decays by more than exp(-_SPAN) within one."""
+    strongest = np.broadcast_to(-log_retention.min(axis=0), (count,))
+    number = np.floor(np.cumsum(strongest) / _SPAN)
+    cuts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), count]
+    return list(pairwise(cuts))
+
+
+def _running_sum(log_retention: Array, first: int, last: int) -> Array:
+    if log_retention.shape[1] == 1:
+        return log_retention * np.arange(1.0, last - first + 1)
+    return np.asarray(np.cumsum(log_retention[:, first:last], axis=1))
