@@ -1,0 +1,93 @@
+"""Baselines that know nothing of electrons, from the library pybaselines: what people compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BASELINES", "Baseline", "fill_gaps"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One algorithm of pybaselines.
+
+    Attributes
+    ----------
+    algorithm : str
+        Method of `pybaselines.Baseline`.
+    defaults : mapping
+        The parameters a person may set.
+    counts_samples : bool
+        True where the algorithm knows neighbours but no positions. Gaps are
+        then bridged by straight lines, so that a neighbour stays one; the
+        others take the usable samples alone.
+    """
+
+    algorithm: str
+    defaults: Mapping[str, Any]
+    counts_samples: bool = True
+
+    def estimate(self, axis: Array, values: Array, **parameters: Any) -> tuple[Array, bool | None]:
+        """Estimate the baseline of one spectrum.
+
+        Parameters
+        ----------
+        axis : ndarray, shape (n,)
+        values : ndarray, shape (n,)
+            NaN where a sample is not usable.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            NaN where there is nothing to stand on.
+        bool or None
+            Whether the algorithm met its own tolerance; None where it has none.
+        """
+        # Slow to import, and not needed by who asks for the table only.
+        import pybaselines
+
+        inside = _between_usable(values) if self.counts_samples else np.isfinite(values)
+        data = fill_gaps(axis[inside], values[inside])
+        fitter = pybaselines.Baseline(x_data=axis[inside])
+        found, record = getattr(fitter, self.algorithm)(data, **{**self.defaults, **parameters})
+        baseline = np.full(values.shape, np.nan)
+        baseline[inside] = found
+        return baseline, _has_converged(record, {**self.defaults, **parameters})
+
+
+def fill_gaps(axis: Array, values: Array) -> Array:
+    """Bridge samples that are not usable by straight lines; the ends are held."""
+    usable = np.isfinite(values)
+    return values if usable.all() else np.interp(axis, axis[usable], values[usable])
+
+
+def _between_usable(values: Array) -> NDArray[np.bool_]:
+    places = np.flatnonzero(np.isfinite(values))
+    inside = np.zeros(values.shape, bool)
+    inside[places[0] : places[-1] + 1] = True
+    return inside
+
+
+def _has_converged(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool | None:
+    history = np.atleast_1d(record.get("tol_history", ()))
+    return bool(history[-1] < parameters["tol"]) if history.size and "tol" in parameters else None
+
+
+#: Names and parameters, with the defaults of pybaselines where it has good ones.
+#: SNIP shrinks its window, the smoother of its two variants (Morhac 1997).
+BASELINES: Mapping[str, Baseline] = MappingProxyType(
+    {
+        "snip": Baseline("snip", {"max_half_window": None, "decreasing": True, "smooth_half_window": 0}),
+        "arpls": Baseline("arpls", {"lam": 1e5, "tol": 1e-3, "max_iter": 50}),
+        "airpls": Baseline("airpls", {"lam": 1e6, "tol": 1e-3, "max_iter": 50}),
+        "modpoly": Baseline("modpoly", {"poly_order": 2, "tol": 1e-3, "max_iter": 250}, counts_samples=False),
+    }
+)
