@@ -69,8 +69,8 @@ def make_pictures(viewer: Any, out: Path) -> None:
     viewer.layers["full shot"].visible = False
     mask = panels["Mask"]
     mask.image_choice.layer = viewer.layers["x-ray only"]
-    mask.proposal.threshold.setValue(2.0)  # the tail of the scattering belongs to the signal, too
-    mask.proposal.grow.setValue(16)
+    mask.proposal.threshold.setValue(1.2)  # the tail of the scattering belongs to the signal, too
+    mask.proposal.grow.setValue(24)
     mask.proposal.tick.setChecked(True)
     wait(10, lambda: "Mask preview" in viewer.layers)
     wait(2)  # the preview follows the numbers
@@ -84,7 +84,8 @@ def make_pictures(viewer: Any, out: Path) -> None:
     patches.form.signal_count.setValue(16)
     patches.form.background_count.setValue(16)
     patches.extract()
-    wait(30, lambda: len(patches.patch_sets) == 2)
+    wait(30, lambda: "outside the mask" in patches.summary.text())
+    wait(1)
     take("patches")
 
     for layer in list(viewer.layers):
