@@ -6,7 +6,7 @@ own that shows the left columns of the upper image: a view, no copy.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from napari_bgremove._unwrapping import unwrapped
 from napari_bgremove._validation import check_same_shape
 from napari_bgremove.viewer_layers.geometry import current_frame, geometry_of, shifted
+from napari_bgremove.viewer_layers.grabbing import GRAB_PIXELS, drag_when_near
 from napari_bgremove.viewer_layers.visibility import show_only
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from napari.layers import Image, Shapes
 
 __all__ = ["Curtain"]
-
-GRAB_PIXELS = 8  # on the screen
-_FREE = "pan_zoom"  # in every other mode of the active layer the mouse belongs to the person
 
 
 class Curtain:
@@ -111,23 +109,16 @@ class Curtain:
         return float(self.layer.world_to_data(position)[-1]) + 0.5
 
     def _on_drag(self, viewer: Any, event: Any) -> Generator[None, None, None]:
-        """Grab the line when the press is near it, and let everything else pass."""
-        active = viewer.layers.selection.active
-        if active is not None and str(getattr(active, "mode", _FREE)) != _FREE:
-            return
-        scale = float(self.layer.scale[-1])
-        distance = abs(self._column_at(event.position) - self._split) * scale * viewer.scene.camera.zoom
-        if not self.is_alive or distance > GRAB_PIXELS:
-            return
-        camera = viewer.scene.camera
-        before, camera.mouse_pan = camera.mouse_pan, False
-        event.handled = True
-        yield
-        while event.type == "mouse_move":
-            self.split = self._column_at(event.position)
-            event.handled = True
-            yield
-        camera.mouse_pan = before
+        return drag_when_near(viewer, event, self._grab)
+
+    def _grab(self, position: Sequence[float]) -> Callable[[Sequence[float]], None] | None:
+        on_screen = float(self.layer.scale[-1]) * self._viewer.scene.camera.zoom
+        if not self.is_alive or abs(self._column_at(position) - self._split) * on_screen > GRAB_PIXELS:
+            return None
+        return self._move_to
+
+    def _move_to(self, position: Sequence[float]) -> None:
+        self.split = self._column_at(position)
 
     def _on_display_changed(self, event: Any) -> None:
         if self.is_alive:
