@@ -103,7 +103,7 @@ def check_spectra(axis: Array, measured: ArrayLike, *, valid_mask: ArrayLike | N
 
 def is_uniform(axis: Array) -> bool:
     """Tell whether the steps of an axis are equal up to the rounding of its positions."""
-    even = np.linspace(axis[0], axis[-1], len(axis))
+    even = axis[0] + (axis[-1] - axis[0]) / (len(axis) - 1) * np.arange(len(axis))
     return bool(np.abs(axis - even).max() <= 4 * np.finfo(float).eps * np.abs(axis).max())
 
 

@@ -49,6 +49,8 @@ def _run(grid: Grid, middles: Array, kappa: Array) -> Array:
 def _judge(grid: Grid, middles: Array, roots: Roots) -> NDArray[np.uint8]:
     status = np.full(len(middles), CODES["ok"], np.uint8)
     missing = np.isnan(roots.kappa)
+    if not missing.any():
+        return status
     status[missing] = CODES["no_solution"]
     status[missing & ((middles * grid.widths).sum(axis=1) <= 0)] = CODES["negative_area"]
     return status

@@ -99,7 +99,7 @@ class Endpoint:
             msg = f"'position' must be a finite number; found {self.position}."
             raise ValueError(msg)
         if self.level is not None and not np.isfinite(self.level):
-            msg = f"'level' must be finite; found {self.level}."
+            msg = f"'level' must be a finite number; found {self.level}."
             raise ValueError(msg)
         if not (np.isfinite(self.sigma) and self.sigma >= 0):
             msg = f"'sigma' must be zero or above; found {self.sigma}."

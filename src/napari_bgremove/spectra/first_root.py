@@ -14,6 +14,7 @@ map. Newton then only has to polish, within a bracket.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,16 @@ __all__ = ["Roots", "find_first_roots"]
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-_NODES_PER_DECADE = 20
+_NODES_PER_DECADE = 24
 # Nearly every root lies within this factor of its lower bound; the rest is looked at only where needed.
 _FIRST_REACH = 16.0
 # A root at the very largest kappa is none: there the background is the data.
 _TOP = 1 - 1e-9
+# The height must pass the step by more than this share of it. A spectrum that only runs up to its higher end
+# level, a step without a peak, reaches it at very large kappa, by rounding alone.
+_MARGIN = 1e-10
 _MOST_STEPS = 60
+_HALVINGS = 30
 _EPS = float(np.finfo(float).eps)
 
 
@@ -42,8 +47,6 @@ class Roots:
     ----------
     kappa : ndarray, shape (rows,)
         The first root; NaN where there is none.
-    slope : ndarray, shape (rows,)
-        Growth of the height with kappa at the root.
     evaluations : ndarray of int, shape (rows,)
         Newton steps, each one pass over the spectrum.
     shortfall : ndarray, shape (rows,)
@@ -51,7 +54,6 @@ class Roots:
     """
 
     kappa: Array
-    slope: Array
     evaluations: NDArray[np.int64]
     shortfall: Array
 
@@ -71,7 +73,7 @@ def find_first_roots(grid: Grid, middles: Array, step: Array) -> Roots:
     -------
     Roots
     """
-    roots = Roots(np.full(len(step), np.nan), np.full(len(step), np.nan), np.zeros(len(step), np.int64), step.copy())
+    roots = Roots(np.full(len(step), np.nan), np.zeros(len(step), np.int64), step.copy())
     top = grid.largest_kappa * _TOP
     least = _bound_below(grid, middles, step)
     pending = np.flatnonzero(least < top)
@@ -91,8 +93,9 @@ def _bound_below(grid: Grid, middles: Array, step: Array) -> Array:
 
 
 def _space(start: float, stop: float) -> Array:
-    count = int(np.ceil(_NODES_PER_DECADE * np.log10(max(stop / start, 1.0)))) + 2
-    return np.asarray(np.geomspace(start, max(start, stop), count))
+    reach = max(stop / start, 1.0)
+    count = int(_NODES_PER_DECADE * log10(reach)) + 2
+    return np.asarray(start * reach ** (np.arange(count) / (count - 1)))
 
 
 def _search(grid: Grid, middles: Array, step: Array, rows: Index, nodes: Array, roots: Roots) -> Index:
@@ -100,14 +103,14 @@ def _search(grid: Grid, middles: Array, step: Array, rows: Index, nodes: Array, 
     weights, changes = end_weights(grid, nodes)
     chosen, wanted = (middles, step) if len(rows) == len(step) else (middles[rows], step[rows])
     gaps, slopes = chosen @ weights.T - wanted[:, None], chosen @ changes.T
-    roots.shortfall[rows] = np.minimum(roots.shortfall[rows], -gaps.max(axis=1))
+    roots.shortfall[rows] = np.clip(-gaps.max(axis=1), 0, roots.shortfall[rows])
     low, high, start = _bracket(grid, chosen, wanted, nodes, gaps, slopes)
     found = np.isfinite(start)
     hits = rows[found]
     if hits.size:
         some = chosen if found.all() else chosen[found]
         polished = _polish(grid, some, wanted[found], low[found], high[found], start[found])
-        roots.kappa[hits], roots.slope[hits], roots.evaluations[hits] = polished
+        roots.kappa[hits], roots.evaluations[hits] = polished
         roots.shortfall[hits] = 0
     return rows[~found]
 
@@ -117,42 +120,42 @@ def _bracket(
 ) -> tuple[Array, Array, Array]:
     """Bracket the first root of each row and guess it; a NaN guess where no interval holds one."""
     below = gaps < 0
+    margin = _MARGIN * step + 16 * _EPS * np.abs(middles).max(axis=1)
+    below[gaps.max(axis=1) <= margin] = True
     crossing = below[:, :-1] & ~below[:, 1:]
     # Between two nodes the height may rise above the step and fall again; its tangent tells where it might.
     hump = below[:, :-1] & below[:, 1:] & (slopes[:, :-1] > 0) & (slopes[:, 1:] < 0)
     hump &= gaps[:, :-1] + slopes[:, :-1] * np.diff(nodes) > 0
-    low, high, start = (np.full(len(gaps), np.nan) for _ in range(3))
+    low, high, start = np.full((3, len(gaps)), np.nan)
     pending = np.flatnonzero((crossing | hump).any(axis=1))
     while pending.size:
         at = np.argmax(crossing[pending] | hump[pending], axis=1)
         low[pending], high[pending] = nodes[at], nodes[at + 1]
-        crosses = crossing[pending, at]
-        sure, at_sure = pending[crosses], at[crosses]
-        start[sure] = _guess(nodes, gaps, slopes, sure, at_sure)
-        unsure, at_unsure = pending[~crosses], at[~crosses]
-        peaks, heights = _climb_hump(grid, middles[unsure], low[unsure], high[unsure])
-        enough = heights >= step[unsure]
-        high[unsure[enough]] = peaks[enough]
-        start[unsure[enough]] = (low[unsure[enough]] + peaks[enough]) / 2
-        hump[unsure[~enough], at_unsure[~enough]] = False
-        pending = unsure[~enough]
+        start[pending] = _guess(nodes, gaps, slopes, pending, at)
+        unsure = ~crossing[pending, at]
+        if not unsure.any():
+            break
+        pending, at = pending[unsure], at[unsure]
+        peaks, heights = _climb_hump(grid, middles[pending], low[pending], high[pending])
+        high[pending] = peaks
+        lost = heights - step[pending] <= margin[pending]
+        start[pending] = np.where(lost, np.nan, (low[pending] + peaks) / 2)
+        hump[pending[lost], at[lost]] = False
+        pending = pending[lost]
         pending = pending[(crossing[pending] | hump[pending]).any(axis=1)]
     return low, high, start
 
 
 def _guess(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index) -> Array:
-    """Solve the cubic through heights and slopes at both nodes."""
-    width = nodes[at + 1] - nodes[at]
+    """Kappa as the cubic in the height that has the right slopes at both nodes."""
+    k0, k1 = nodes[at], nodes[at + 1]
     y0, y1 = gaps[rows, at], gaps[rows, at + 1]
-    s0, s1 = slopes[rows, at] * width, slopes[rows, at + 1] * width
-    square, cube = 3 * (y1 - y0) - 2 * s0 - s1, 2 * (y0 - y1) + s0 + s1
-    share = y0 / (y0 - y1)
-    for _ in range(4):
-        value = y0 + share * (s0 + share * (square + share * cube))
-        slope = s0 + share * (2 * square + 3 * share * cube)
-        move = np.divide(value, slope, out=np.zeros_like(value), where=slope > 0)
-        share = np.clip(share - move, 0, 1)
-    return np.asarray(nodes[at] + share * width)
+    rise = y1 - y0
+    # A slope that is not positive says nothing about the inverse: the cubic is level there.
+    d0, d1 = (rise / np.where(slope > 0, slope, np.inf) for slope in (slopes[rows, at], slopes[rows, at + 1]))
+    t = -y0 / np.where(rise > 0, rise, np.inf)
+    guess = k0 + t * (d0 + t * (3 * (k1 - k0) - 2 * d0 - d1 + t * (d0 + d1 - 2 * (k1 - k0))))
+    return np.asarray(np.clip(guess, k0, k1))
 
 
 def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -160,7 +163,7 @@ def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Ar
     low, high = low.copy(), high.copy()
     kappa = (low + high) / 2
     best, height = kappa, np.full(len(kappa), -np.inf)
-    for _ in range(30 if len(kappa) else 0):
+    for _ in range(_HALVINGS):
         value, slope = _evaluate(grid, middles, kappa)
         better = value > height
         best, height = np.where(better, kappa, best), np.where(better, value, height)
@@ -171,31 +174,40 @@ def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Ar
 
 def _polish(
     grid: Grid, middles: Array, step: Array, low: Array, high: Array, kappa: Array
-) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Newton within the bracket; a step that would leave it is replaced by its middle."""
-    slope = np.full(len(kappa), np.nan)
-    evaluations = np.zeros(len(kappa), np.int64)
+) -> tuple[Array, NDArray[np.int64]]:
+    """Newton within the bracket, each row until it settles: its kappa, and how many steps that took."""
+    polished, evaluations = np.empty_like(kappa), np.zeros(len(kappa), np.int64)
     rounding = 4 * _EPS * np.abs(middles).max(axis=1)
-    active = np.arange(len(kappa))
+    rows = np.arange(len(kappa))
     for _ in range(_MOST_STEPS):
-        some = middles if len(active) == len(kappa) else middles[active]
-        at = kappa[active]
-        height, growth = _evaluate(grid, some, at)
-        gap = height - step[active]
-        low[active] = np.where(gap < 0, at, low[active])
-        high[active] = np.where(gap < 0, high[active], at)
-        moved = at - np.divide(gap, growth, out=np.full(len(at), np.nan), where=growth > 0)
-        inside = (moved >= low[active]) & (moved <= high[active])
-        moved = np.where(inside, moved, (low[active] + high[active]) / 2)
-        kappa[active], slope[active] = moved, growth
-        evaluations[active] += 1
-        # What Newton leaves behind is the square of its step, the more so the flatter the crossing.
-        left = ((moved - at) / at) ** 2 * step[active] / np.maximum(growth * at, 1e-300)
-        settled = (inside & (left < _EPS)) | (np.abs(gap) <= rounding[active]) | (np.abs(moved - at) <= 2 * _EPS * at)
-        active = active[~settled]
-        if not active.size:
+        kappa, low, high, settled = _step(grid, middles, step, low, high, kappa, rounding)
+        polished[rows] = kappa
+        evaluations[rows] += 1
+        if settled.all():
             break
-    return kappa, slope, evaluations
+        if settled.any():
+            left = ~settled
+            rows, middles, step, rounding = rows[left], middles[left], step[left], rounding[left]
+            low, high, kappa = low[left], high[left], kappa[left]
+    return polished, evaluations
+
+
+def _step(
+    grid: Grid, middles: Array, step: Array, low: Array, high: Array, kappa: Array, rounding: Array
+) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """One step of Newton; where it would leave the bracket, to its middle. Also the new bracket, and who settled."""
+    height, growth = _evaluate(grid, middles, kappa)
+    gap = height - step
+    short = gap < 0
+    low, high = np.where(short, kappa, low), np.where(short, high, kappa)
+    moved = kappa - gap / np.where(growth > 0, growth, np.nan)
+    inside = (moved >= low) & (moved <= high)
+    moved = np.where(inside, moved, (low + high) / 2)
+    change = np.abs(moved - kappa) / kappa
+    # What Newton leaves behind is the square of its step, the more so the flatter the crossing.
+    settled = inside & (change * change * step < _EPS * growth * kappa)
+    settled |= (np.abs(gap) <= rounding) | (change <= 2 * _EPS)
+    return moved, low, high, settled
 
 
 def _evaluate(grid: Grid, middles: Array, kappa: Array) -> tuple[Array, Array]:

@@ -68,7 +68,7 @@ def sample_variances(sigma: Array | str, values: Array, ends: tuple[PlacedEnd, P
         return np.maximum(values, 1.0)
     if isinstance(sigma, str):
         squares = sum(p.count * values[:, p.start : p.stop].var(axis=1) for p in ends)
-        freedom = sum(p.count - 1 for p in ends)
+        freedom = sum(p.count - 1 for p in ends) or np.nan  # gaps may leave one sample in each window
         return np.broadcast_to((squares / freedom)[:, None], values.shape)
     return sigma
 

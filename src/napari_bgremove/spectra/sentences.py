@@ -67,10 +67,10 @@ def _say_no_solution(result: ShirleyBackground, highest: float) -> str:
     why = "the spectrum nowhere rises above its higher end level: it is a step without a peak"
     if highest > high:
         why = f"the spectrum does not rise enough above the step of {high - low:.4g} from end to end"
-    return (
-        f"No Shirley background exists {_say_range(result)}, because {why}. The nearest curve stays "
-        f"{result.shortfall:.3g} short of the higher end level {high:.6g}. {_REMEDY}"
-    )
+    nearest = f"The nearest curve stays {result.shortfall:.3g} short of the higher end level {high:.6g}"
+    if result.shortfall < 1e-6 * (high - low):
+        nearest = f"Only a curve that runs along the data reaches the higher end level {high:.6g}"
+    return f"No Shirley background exists {_say_range(result)}, because {why}. {nearest}. {_REMEDY}"
 
 
 def _say_negative_area(result: ShirleyBackground) -> str:

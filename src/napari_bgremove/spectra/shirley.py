@@ -7,7 +7,6 @@ Rev. B 5 (1972) 4709, doi:10.1103/PhysRevB.5.4709).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -16,25 +15,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bgremove._validation import check_choice, check_positive
-from napari_bgremove.errors import ComputeError
 from napari_bgremove.separation import Separation
 from napari_bgremove.spectra.axes import check_axis, check_spectra
-from napari_bgremove.spectra.curve import STATUSES, put_rows
+from napari_bgremove.spectra.curve import STATUSES
 from napari_bgremove.spectra.direct import solve_direct
 from napari_bgremove.spectra.ends import End, place_ends
 from napari_bgremove.spectra.iteration import solve_by_iteration
-from napari_bgremove.spectra.sample_noise import NoiseRule, check_sigma, sample_variances
+from napari_bgremove.spectra.patterns import solve_patterns
+from napari_bgremove.spectra.sample_noise import NoiseRule, check_sigma
 from napari_bgremove.spectra.sentences import describe_map, describe_spectrum
-from napari_bgremove.spectra.solution import Solution, Solver, solve_rows
+from napari_bgremove.spectra.solution import Solution, Solver
 
 __all__ = ["METHODS", "STATUSES", "ShirleyBackground", "separate_shirley"]
 
 Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 METHODS = ("direct", "iterate")
-# Rows are worked on in blocks of about this many samples, which stay in the cache.
-_BLOCK = 2**17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,21 +179,16 @@ def separate_shirley(
     >>> separate_shirley(axis, spectrum, ends=ends).status
     'ok'
     """
-    check_choice("method", method, METHODS)
     positions = check_axis(axis)
     values = check_spectra(positions, measured, valid_mask=valid_mask)
     forth = slice(None) if positions[0] < positions[-1] else slice(None, None, -1)
     placed = place_ends(positions[forth], ends)
-    solver: Solver = solve_direct
-    if method == "iterate":
-        check_positive("tolerance", tolerance)
-        check_positive("max_sweeps", max_sweeps)
-        solver = partial(solve_by_iteration, tolerance=tolerance, max_sweeps=max_sweeps)
+    solver = _choose_solver(method, tolerance, max_sweeps)
     noise = None if sigma is None else check_sigma(sigma, values, placed)
-    rows = values.reshape(-1, len(positions))[:, forth]
+    rows = np.ascontiguousarray(values.reshape(-1, len(positions))[:, forth])  # the same bits either way
     if isinstance(noise, np.ndarray):
         noise = noise.reshape(rows.shape)[:, forth]
-    solution = _solve_all(positions[forth], rows, ends, solver, noise)
+    solution = solve_patterns(positions[forth], rows, placed, solver, noise)
     inner = tuple(float(positions[forth][end.inner]) for end in placed)
     record = {
         "method": "shirley", "solver": method, "ends": [str(end.end) for end in placed],
@@ -208,51 +199,13 @@ def separate_shirley(
     )
 
 
-def _solve_all(axis: Array, rows: Array, ends: tuple[End, End], solver: Solver, noise: Array | str | None) -> Solution:
-    """Solve spectra on an ascending axis, those with the same usable samples together."""
-    whole = Solution.blank(*rows.shape)
-    for members, usable in _group(rows):
-        kept = slice(None) if usable.all() else np.flatnonzero(usable)
-        try:
-            placed = place_ends(axis[kept], ends)
-        except ValueError as error:
-            if len(rows) == 1:
-                msg = f"'measured' has too few usable samples: {error}"
-                raise ComputeError(msg) from error
-            continue  # these rows keep the status "no_data"
-        for block in _blocks(members, rows.shape[1]):
-            values = rows[block][:, kept]
-            given = noise if noise is None or isinstance(noise, str) else noise[block][:, kept]
-            variances = None if given is None else sample_variances(given, values, placed)
-            put_rows(whole, block, _spread(solve_rows(axis[kept], values, placed, solver, variances), usable))
-    return whole
-
-
-def _group(rows: Array) -> Iterator[tuple[Index, NDArray[np.bool_]]]:
-    """Yield the rows that share a pattern of usable samples, and the pattern; none where nothing is usable."""
-    usable = np.isfinite(rows)
-    if usable.all():
-        yield np.arange(len(rows)), usable[0]
-        return
-    _, sample, member = np.unique(np.packbits(usable, axis=1), axis=0, return_index=True, return_inverse=True)
-    for number, at in enumerate(sample):
-        if np.count_nonzero(usable[at]) > 2:
-            yield np.flatnonzero(member.reshape(-1) == number), usable[at]
-
-
-def _blocks(members: Index, samples: int) -> list[Index]:
-    return np.array_split(members, -(-members.size * samples // _BLOCK))
-
-
-def _spread(part: Solution, usable: NDArray[np.bool_]) -> Solution:
-    """Put curves on the usable samples back to their places on the whole axis."""
-    if usable.all():
-        return part
-    for name in ("background", "sigma_background"):
-        curve = np.full((len(part.status), len(usable)), np.nan)
-        curve[:, usable] = getattr(part, name)
-        setattr(part, name, curve)
-    return part
+def _choose_solver(method: str, tolerance: float, max_sweeps: int) -> Solver:
+    check_choice("method", method, METHODS)
+    check_positive("tolerance", tolerance)
+    check_positive("max_sweeps", max_sweeps)
+    if method == "direct":
+        return solve_direct
+    return partial(solve_by_iteration, tolerance=tolerance, max_sweeps=max_sweeps)
 
 
 def _assemble(
