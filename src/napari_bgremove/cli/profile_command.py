@@ -201,7 +201,7 @@ def _figures(profile: LineProfile, axis: LinearAxis) -> dict[str, Any]:
         "points": len(profile.position),
         "from": first,
         "to": last,
-        "samples": int(profile.count.sum()),
+        "usable_samples": int(profile.count.sum()),
         "empty": int((profile.count == 0).sum()),
     }
 
