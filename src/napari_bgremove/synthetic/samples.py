@@ -12,16 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.normalization import measure_percentile_range
+from napari_bgremove.synthetic.core_levels import CoreLevelImage, make_core_level_image
 from napari_bgremove.synthetic.hits import Hits
 from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_shot_pair, make_xray_only_shot
 from napari_bgremove.synthetic.scattering import Scattering
 
-__all__ = ["make_full_sample", "make_training_sample", "make_xray_only_sample"]
+__all__ = [
+    "make_core_level_sample",
+    "make_full_sample",
+    "make_spectrum_sample",
+    "make_training_sample",
+    "make_xray_only_sample",
+]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any], str]
 
 SAMPLE_SEED = 1
 TRAINING_SEEDS = (7, 8)
+STRIP_ROWS = 32
 # A steep pattern near one end leaves the rest of the detector for background patches.
 TRAINING = Scattering(family="saxs", level_kev=60.0, centre=(0.5, 0.15), exponent=3.2)
 
@@ -54,6 +62,28 @@ def make_training_sample() -> list[LayerData]:
             layers.append(_image_layer(f"{kind} {number}", "measured", shot))
             layers[-1][1]["metadata"]["napari_bgremove"]["part"] = f"{kind} {number}"
     return layers
+
+
+def make_core_level_sample() -> list[LayerData]:
+    """Make the layer "Core level": a photoelectron spectrum in every row of a detector, energy along the columns."""
+    return [_spectra_layer("Core level", make_core_level_image(SAMPLE_SEED))]
+
+
+def make_spectrum_sample() -> list[LayerData]:
+    """Make the layer "XPS spectrum": one spectrum, as a strip on which a line is drawn."""
+    image = make_core_level_image(SAMPLE_SEED, shape=(1, 601), peak=20_000.0, floor=4000.0, dead_rows=0)
+    return [_spectra_layer("XPS spectrum", image, height=STRIP_ROWS)]
+
+
+def _spectra_layer(name: str, image: CoreLevelImage, *, height: int = 1) -> LayerData:
+    step = float(image.energy[1] - image.energy[0])
+    attributes = {
+        "name": name,
+        "scale": (step, step),  # square pixels on the screen; only the columns are energies
+        "translate": (0.0, float(image.energy[0])),
+        "metadata": {"napari_bgremove": {"generator": image.metadata, "part": "measured"}},
+    }
+    return np.repeat(image.measured, height, axis=0), attributes, "image"
 
 
 def _image_layer(name: str, part: str, shot: Shot, *, visible: bool = True) -> LayerData:
