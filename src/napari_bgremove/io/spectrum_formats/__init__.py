@@ -1,0 +1,1 @@
+"""One module per family of spectrum files; `napari_bgremove.io.spectra` is the door to them."""
