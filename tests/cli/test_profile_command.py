@@ -145,7 +145,7 @@ def test_the_figures_and_the_picture_are_written_where_asked(bgremove: Any, imag
         (["--line", 3, 3, 3], 2, "Error: Invalid value for '--line': '--out' is not a valid float."),
         ([*LINE, "--width", 0], 2, "Error: Invalid value for '--width': 0.0 is not in the range x>0."),
         ([*LINE, "--order", 6], 2, "Error: Invalid value for '--order': 6 is not in the range 0<=x<=5."),
-        ([*LINE, "--scale", 0, 1], 1, "bgremove: 'scale' must be two sizes above zero (row, column); found (0"),
+        ([*LINE, "--scale", 0, 1], 1, "bgremove: 'scale' must be two finite sizes (row, column), none of th"),
         ([*LINE, "--axis-at", 0, 1], 2, "Error: --axis-at must be given twice, for two positions; found it 1 times."),
         (
             [*LINE, "--axis-at", 3, 1, "--axis-at", 3, 2], 1,

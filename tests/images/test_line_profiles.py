@@ -300,6 +300,14 @@ def test_pixels_that_are_not_square_in_the_world_can_be_made_square_first() -> N
     np.testing.assert_allclose(coarse.values, square.values, atol=1e-3)
 
 
+@pytest.mark.parametrize("flipped", [(-2.0, 0.5), (2.0, -0.5), (-2.0, -0.5)])
+def test_a_flipped_axis_changes_nothing(flipped: Any) -> None:
+    _assert_same(
+        extract_profile(IMAGE, BENT, width=5, scale=flipped), extract_profile(IMAGE, BENT, width=5, scale=(2, 0.5)),
+        rtol=1e-9,
+    )  # fmt: skip
+
+
 def test_a_rectangle_of_the_world_need_not_be_one_of_pixels() -> None:
     scale = np.array([2.0, 0.5])
     along, across = np.array([0.8, 0.6]) * 20, np.array([-0.6, 0.8]) * 8
@@ -351,8 +359,8 @@ def test_a_band_known_already_reads_the_same() -> None:
         ({"samples": 1}, "'samples' must be at least 2, the first and the last; found 1."),
         ({"reduce": "max"}, "'reduce' must be one of mean, sum; found 'max'."),
         ({"order": 7}, "'order' must be a whole number from 0 to 5; found 7."),
-        ({"scale": (1, 0)}, r"'scale' must be two sizes above zero \(row, column\); found \(1, 0\)."),
-        ({"scale": 2.0}, r"'scale' must be two sizes above zero \(row, column\); found 2.0."),
+        ({"scale": (1, 0)}, r"'scale' must be two finite sizes \(row, column\), none of them zero; found \(1, 0\)."),
+        ({"scale": 2.0}, r"'scale' must be two finite sizes \(row, column\), none of them zero; found 2.0."),
         ({"valid_mask": np.ones((3, 3), bool)}, "'valid_mask' must have the shape of 'image'"),
         ({"image": np.ones(5)}, r"'image' must be an image \(rows x columns\) or a stack of them; found 1 axes \(5\)."),
         ({"image": np.ones((0, 4, 4))}, "'image' must be an image .*; found 3 axes"),

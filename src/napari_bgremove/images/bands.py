@@ -65,7 +65,7 @@ def make_path_band(
         other, one pixel apart (where it is not a whole number, the nearest
         whole number of them, evenly spread). Below 1.5 it is the line alone.
     scale : (row, column)
-        Size of a pixel in world units.
+        Size of a pixel in world units; below zero where an axis is flipped.
     samples : int, optional
         Number of samples, from the first vertex to the last, both included;
         by default so many that they are one pixel apart or a little less.
@@ -107,7 +107,7 @@ def make_rectangle_band(corners: ArrayLike, *, side: int = 0, scale: tuple[float
         The side the profile runs along: 0 from the first corner to the
         second, 1 from the second to the third.
     scale : (row, column)
-        Size of a pixel in world units.
+        Size of a pixel in world units; below zero where an axis is flipped.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def _check_points(name: str, points: ArrayLike) -> Array:
 
 def _check_scale(scale: tuple[float, float]) -> Array:
     pixel = np.asarray(scale, np.float64)
-    if pixel.shape != (2,) or not (np.isfinite(pixel).all() and (pixel > 0).all()):
-        msg = f"'scale' must be two sizes above zero (row, column); found {scale}."
+    if pixel.shape != (2,) or not (np.isfinite(pixel).all() and pixel.all()):
+        msg = f"'scale' must be two finite sizes (row, column), none of them zero; found {scale}."
         raise ValueError(msg)
     return pixel
