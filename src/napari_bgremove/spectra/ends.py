@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Anchor", "End", "Endpoint", "PlacedEnd", "Window", "measure_level", "place_ends"]
+__all__ = ["Anchor", "End", "Endpoint", "PlacedEnd", "Window", "locate_ends", "measure_level", "place_ends"]
 
 Array = NDArray[np.float64]
 
@@ -164,6 +164,13 @@ def place_ends(axis: Array, ends: tuple[End, End]) -> tuple[PlacedEnd, PlacedEnd
     if len(ends) != 2:
         msg = f"'ends' must be two anchors or endpoints; found {len(ends)}."
         raise ValueError(msg)
+    for end in ends:
+        _check_on_axis(end, axis)
+    return locate_ends(axis, ends)
+
+
+def locate_ends(axis: Array, ends: tuple[End, End]) -> tuple[PlacedEnd, PlacedEnd]:
+    """Place ends on the samples that are left of an axis they are known to lie on."""
     first, last = sorted((_find_samples(axis, end) for end in ends), key=lambda samples: samples[:2])
     if first[1] > last[0]:
         msg = f"'ends' must not overlap; found {first[2]} and {last[2]}. Move them apart."
@@ -188,12 +195,10 @@ def measure_level(placed: PlacedEnd, values: Array) -> Array:
 
 def _find_samples(axis: Array, end: End) -> tuple[int, int, End]:
     if isinstance(end, Endpoint):
-        _check_on_axis("position", (end.position, end.position), axis)
         at = int(np.argmin(np.abs(axis - end.position)))
         return at, at + 1, end
-    low, high = end.window.low, end.window.high
-    _check_on_axis("window", (low, high), axis)
-    start, stop = int(np.searchsorted(axis, low, "left")), int(np.searchsorted(axis, high, "right"))
+    start = int(np.searchsorted(axis, end.window.low, "left"))
+    stop = int(np.searchsorted(axis, end.window.high, "right"))
     if stop - start < end.min_points:
         msg = (
             f"'window' {end.window} must hold at least {end.min_points} usable samples; found {stop - start}. "
@@ -203,10 +208,11 @@ def _find_samples(axis: Array, end: End) -> tuple[int, int, End]:
     return start, stop, end
 
 
-def _check_on_axis(name: str, interval: tuple[float, float], axis: Array) -> None:
+def _check_on_axis(end: End, axis: Array) -> None:
     # Half a step beyond the outermost samples still means these samples.
     low, high = axis[0] - (axis[1] - axis[0]) / 2, axis[-1] + (axis[-1] - axis[-2]) / 2
+    interval = (end.window.low, end.window.high) if isinstance(end, Anchor) else (end.position, end.position)
     if interval[1] < low or interval[0] > high:
-        found = f"{interval[0]:g}" if interval[0] == interval[1] else f"{interval[0]:g} to {interval[1]:g}"
+        name, found = ("window", end.window) if isinstance(end, Anchor) else ("position", f"{end.position:g}")
         msg = f"'{name}' must lie on the axis, {axis[0]:g} to {axis[-1]:g}; found {found}."
         raise ValueError(msg)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.spectra.curve import put_rows
-from napari_bgremove.spectra.ends import PlacedEnd, place_ends
+from napari_bgremove.spectra.ends import PlacedEnd, locate_ends
 from napari_bgremove.spectra.sample_noise import sample_variances
 from napari_bgremove.spectra.solution import Solution, Solver, solve_rows
 
@@ -72,7 +72,7 @@ def _place_again(axis: Array, ends: tuple[PlacedEnd, PlacedEnd]) -> tuple[Placed
     if len(axis) < _FEWEST:
         msg = f"a background needs {_FEWEST}; found {len(axis)}. Check the mask."
         raise ValueError(msg)
-    return place_ends(axis, (ends[0].end, ends[1].end))
+    return locate_ends(axis, (ends[0].end, ends[1].end))
 
 
 def _group(rows: Array) -> Iterator[tuple[Index, NDArray[np.bool_]]]:
