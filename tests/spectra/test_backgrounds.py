@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.spectra.backgrounds import METHODS, separate_background
+from napari_bgremove.spectra.baselines import BASELINES
 from napari_bgremove.spectra.ends import Anchor, Endpoint, Window
 from napari_bgremove.spectra.line_shapes import Line
 from napari_bgremove.spectra.steps import estimate_step
@@ -18,7 +19,6 @@ ENDS = (Anchor(Window(280.5, 282)), Anchor(Window(297, 299.5)))
 INNER = (282.0, 297.0)
 SHIRLEY = ("direct", "iterate")
 STEPS = ("lorentzian", "gaussian", "pseudo_voigt")
-BASELINES = ("snip", "arpls", "airpls", "modpoly")
 # SNIP would guess its window from the data, each time anew.
 PARAMETERS = {"snip": {"max_half_window": 30}}
 
@@ -121,9 +121,19 @@ def test_a_baseline_takes_the_whole_spectrum_where_no_ends_are_given(method: str
 @pytest.mark.parametrize("method", BASELINES)
 def test_a_baseline_is_that_of_pybaselines(method: str) -> None:
     measured = make_measured()
-    parameters = {**METHODS[method].parameters, **PARAMETERS.get(method, {})}
+    parameters = {**METHODS[method].parameters, **PARAMETERS.get(method, {}), **BASELINES[method].options}
     expected, _ = getattr(pybaselines.Baseline(AXIS), method)(measured, **parameters)
     assert_array_equal(separate(method, measured=measured, ends=None).background, expected)
+
+
+@pytest.mark.parametrize("max_half_window", [None, 5, 15, 29])
+def test_snip_stays_between_the_data_and_their_minimum(max_half_window: int | None) -> None:
+    """Also where its window is as wide as the peak, and reaches beyond the ends."""
+    measured = make_measured()
+    near = (AXIS > 285) & (AXIS < 291)
+    result = separate_background(AXIS[near], measured[near], method="snip", max_half_window=max_half_window)
+    assert np.all(result.signal >= 0)
+    assert result.background.min() >= measured[near].min()
 
 
 def test_a_baseline_says_whether_it_converged() -> None:

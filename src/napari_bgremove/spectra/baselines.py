@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,8 @@ class Baseline:
         Method of `pybaselines.Baseline`.
     defaults : mapping
         The parameters a person may set.
+    options : mapping
+        What is set for everybody.
     counts_samples : bool
         True where the algorithm knows neighbours but no positions. Gaps are
         then bridged by straight lines, so that a neighbour stays one; the
@@ -33,6 +35,7 @@ class Baseline:
 
     algorithm: str
     defaults: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
     counts_samples: bool = True
 
     def estimate(self, axis: Array, values: Array, **parameters: Any) -> tuple[Array, bool | None]:
@@ -57,10 +60,11 @@ class Baseline:
         inside = _between_usable(values) if self.counts_samples else np.isfinite(values)
         data = fill_gaps(axis[inside], values[inside])
         fitter = pybaselines.Baseline(x_data=axis[inside])
-        found, record = getattr(fitter, self.algorithm)(data, **{**self.defaults, **parameters})
+        chosen = {**self.defaults, **parameters}
+        found, record = getattr(fitter, self.algorithm)(data, **chosen, **self.options)
         baseline = np.full(values.shape, np.nan)
         baseline[inside] = found
-        return baseline, _has_converged(record, {**self.defaults, **parameters})
+        return baseline, _has_converged(record, chosen)
 
 
 def fill_gaps(axis: Array, values: Array) -> Array:
@@ -81,11 +85,18 @@ def _has_converged(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> 
     return bool(history[-1] < parameters["tol"]) if history.size and "tol" in parameters else None
 
 
+# SNIP shrinks its window, the smoother of its two variants (Morhac 1997). Beyond the ends the
+# last sample is repeated: a line through a window as wide as the peak leads far below zero.
+_SNIP = Baseline(
+    "snip",
+    {"max_half_window": None, "decreasing": True, "smooth_half_window": 0},
+    options={"pad_kwargs": {"mode": "edge"}},
+)
+
 #: Names and parameters, with the defaults of pybaselines where it has good ones.
-#: SNIP shrinks its window, the smoother of its two variants (Morhac 1997).
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
     {
-        "snip": Baseline("snip", {"max_half_window": None, "decreasing": True, "smooth_half_window": 0}),
+        "snip": _SNIP,
         "arpls": Baseline("arpls", {"lam": 1e5, "tol": 1e-3, "max_iter": 50}),
         "airpls": Baseline("airpls", {"lam": 1e6, "tol": 1e-3, "max_iter": 50}),
         "modpoly": Baseline("modpoly", {"poly_order": 2, "tol": 1e-3, "max_iter": 250}, counts_samples=False),
