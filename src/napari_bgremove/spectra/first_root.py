@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _NODES_PER_DECADE = 24
-# Nearly every root lies within this factor of its lower bound; the rest is looked at only where needed.
-_FIRST_REACH = 16.0
+# Most roots lie within this factor of their lower bound; the range goes on from there only for the others.
+_FIRST_REACH, _FURTHER_REACH = 4.0, 16.0
 # A root at the very largest kappa is none: there the background is the data.
 _TOP = 1 - 1e-9
 # The height must pass the step by more than this share of it. A spectrum that only runs up to its higher end
@@ -80,7 +80,7 @@ def find_first_roots(grid: Grid, middles: Array, step: Array) -> Roots:
     reached = 0.0
     while pending.size and reached < top:
         start = reached or 0.999 * float(least[pending].min())
-        stop = top if reached else min(top, _FIRST_REACH * float(np.median(least[pending])))
+        stop = min(top, _FURTHER_REACH * start if reached else _FIRST_REACH * float(np.median(least[pending])))
         pending = _search(grid, middles, step, pending, _space(start, stop), roots)
         reached = max(start, stop)
     return roots
@@ -124,8 +124,9 @@ def _bracket(
     below[gaps.max(axis=1) <= margin] = True
     crossing = below[:, :-1] & ~below[:, 1:]
     # Between two nodes the height may rise above the step and fall again; its tangent tells where it might.
-    hump = below[:, :-1] & below[:, 1:] & (slopes[:, :-1] > 0) & (slopes[:, 1:] < 0)
-    hump &= gaps[:, :-1] + slopes[:, :-1] * np.diff(nodes) > 0
+    hump = (slopes[:, :-1] > 0) & (slopes[:, 1:] < 0)
+    if hump.any():
+        hump &= below[:, :-1] & below[:, 1:] & (gaps[:, :-1] + slopes[:, :-1] * np.diff(nodes) > 0)
     low, high, start = np.full((3, len(gaps)), np.nan)
     pending = np.flatnonzero((crossing | hump).any(axis=1))
     while pending.size:

@@ -150,7 +150,10 @@ def run_one_pole(log_retention: Array, inputs: Array, start: Array) -> Array:
 
 def _spans(log_retention: Array, count: int) -> list[tuple[int, int]]:
     """Cut the intervals so that no row decays by more than exp(-_SPAN) within one."""
-    strongest = np.broadcast_to(-log_retention.min(axis=0), (count,))
+    strongest = -log_retention.min(axis=0)
+    if strongest.size == 1 and strongest[0] * count < _SPAN:
+        return [(0, count)]
+    strongest = np.broadcast_to(strongest, (count,))
     number = np.floor(np.cumsum(strongest) / _SPAN)
     cuts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), count]
     return list(pairwise(cuts))

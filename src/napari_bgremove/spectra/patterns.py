@@ -49,6 +49,9 @@ def solve_patterns(
     ComputeError
         When a single row has too few.
     """
+    if rows.size and rows.size <= _BLOCK and np.isfinite(rows).all():
+        variances = None if noise is None else sample_variances(noise, rows, ends)
+        return solve_rows(axis, rows, ends, solver, variances)
     whole = Solution.blank(*rows.shape)
     for members, usable in _group(rows):
         kept = slice(None) if usable.all() else np.flatnonzero(usable)
