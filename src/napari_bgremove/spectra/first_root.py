@@ -80,7 +80,7 @@ def find_first_roots(grid: Grid, middles: Array, step: Array) -> Roots:
     reached = 0.0
     while pending.size and reached < top:
         start = reached or 0.999 * float(least[pending].min())
-        stop = min(top, _FURTHER_REACH * start if reached else _FIRST_REACH * float(np.median(least[pending])))
+        stop = min(top, _FURTHER_REACH * start if reached else _FIRST_REACH * _middle(least[pending]))
         pending = _search(grid, middles, step, pending, _space(start, stop), roots)
         reached = max(start, stop)
     return roots
@@ -90,6 +90,11 @@ def _bound_below(grid: Grid, middles: Array, step: Array) -> Array:
     """No root is smaller: a weight is never more than kappa times its interval."""
     area = (np.maximum(middles, 0) * grid.widths).sum(axis=1)
     return np.asarray(np.divide(step, area, out=np.full(len(step), np.inf), where=area > 0))
+
+
+def _middle(values: Array) -> float:
+    """Their median, or the value above it; numpy's own takes a tenth of the time of a single spectrum."""
+    return float(np.sort(values)[len(values) // 2])
 
 
 def _space(start: float, stop: float) -> Array:
