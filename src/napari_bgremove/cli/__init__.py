@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "Train a network on patches, or resume a run.",
     "separate": "Take images apart into signal and background.",
     "profile": "Read an image along a line, as a spectrum.",
+    "shirley": "Take the background of spectra away, and measure the net area.",
     "report": "Judge a model on real data beside tuned classical filters.",
     "demo": "Run the whole job once on generated shots.",
 }
