@@ -191,6 +191,16 @@ def test_another_column_can_be_taken(bgremove: Any, tmp_path: Path) -> None:
     assert_array_equal(_numbers(_read(tmp_path / "net.csv")[0]["measured"]), 2 * PEAK)
 
 
+def test_a_profile_of_an_image_is_a_spectrum(bgremove: Any, image: Path) -> None:
+    """What `bgremove profile` writes is read here: the row of an image, by way of a line along it."""
+    line, axis = image.parent / "line.csv", ["--axis-at", 0, -40, "--axis-at", 200, -20]
+    assert bgremove("profile", image, "--line", 3, 0, 3, 200, *axis, "--out", line).code == 0
+    called = bgremove("shirley", line, *ANCHORS, "--out", image.parent / "net.csv", "--json", image.parent / "net.json")
+    assert called.code == 0, called.err
+    expected = separate_shirley(AXIS, IMAGE[3], ends=ENDS)
+    assert_allclose(_figures(image.parent / "net.json")["net_area"], expected.net_area, rtol=1e-9)
+
+
 @pytest.mark.parametrize("along", ["rows", "columns"])
 def test_every_row_or_column_of_an_image_is_a_spectrum(bgremove: Any, tmp_path: Path, along: str) -> None:
     values = IMAGE.copy()
@@ -374,7 +384,7 @@ def test_the_picture_is_drawn_where_asked(bgremove: Any, spectrum: Path) -> None
         ([*ANCHORS, "--frame", 0], 2, "Error: --frame is for images; 'peak.csv' is read as spectra"),
         ([*ANCHORS, "--gap", 0], 2, "Error: --gap is for images; 'peak.csv' is read as spectra"),
         ([*ANCHORS, "--spectrum", "Fe 2p"], 1, "bgremove: 'peak.csv' must hold the spectrum 'Fe 2p'; found 'peak'."),
-        ([*ANCHORS, "--column", "x"], 1, "bgremove: 'name' must be one of "),
+        ([*ANCHORS, "--column", "x"], 1, "bgremove: 'peak.csv' must have the column 'x' beside 'counts'; found no o"),
     ],
 )  # fmt: skip
 def test_what_makes_no_background_is_one_sentence_and_no_file(

@@ -121,9 +121,7 @@ def _load_spectra(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
     _refuse({"--frame": choice.frame, **marks}, kind)
     _refuse({"--axis-dataset": choice.axis and choice.axis_dataset}, "energies in the file; found --axis as well")
     spectra = read_spectra(path, dataset=choice.dataset, axis=choice.axis_dataset or choice.axis)
-    picked = [_rename(spectrum, choice) for spectrum in _pick(path, spectra, choice.names)]
-    if choice.column is not None:
-        picked = [spectrum.take_column(choice.column) for spectrum in picked]
+    picked = [_adapt(path, spectrum, choice) for spectrum in _pick(path, spectra, choice.names)]
     return LoadedSpectra(tuple(picked), index_names=("spectrum",) if picked[0].intensity.ndim == 2 else ("y", "x"))
 
 
@@ -144,6 +142,15 @@ def _pick(path: Path, spectra: tuple[Spectrum, ...], names: tuple[str, ...]) -> 
     return [known[name] for name in names] if names else list(spectra)
 
 
-def _rename(spectrum: Spectrum, choice: SpectrumChoice) -> Spectrum:
+def _adapt(path: Path, spectrum: Spectrum, choice: SpectrumChoice) -> Spectrum:
+    """Take the column that was asked for, and the names of the axis."""
+    if choice.column is not None and choice.column not in spectrum.columns:
+        found = ", ".join(repr(name) for name in spectrum.columns) or "no others"
+        msg = (
+            f"'{path.name}' must have the column {choice.column!r} beside {spectrum.intensity_name or 'the first'!r}; "
+            f"found {found[:1000]}. Choose one of them."
+        )
+        raise ReadError(msg)
+    taken = spectrum if choice.column is None else spectrum.take_column(choice.column)
     given = {"axis_name": choice.axis_name, "axis_unit": choice.axis_unit}
-    return replace(spectrum, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return replace(taken, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
