@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 __all__ = ["ProfilePlot"]
@@ -65,8 +65,11 @@ class ProfilePlot(QWidget):
 
     def _follow_theme(self) -> None:
         palette = self.palette()
-        text = palette.color(QPalette.ColorRole.WindowText)
-        self._plot.setBackground(palette.color(QPalette.ColorRole.Window))
+        self._wear(palette.color(QPalette.ColorRole.WindowText), palette.color(QPalette.ColorRole.Window))
+
+    def _wear(self, text: QColor, background: QColor) -> None:
+        """Take on these colours; a picture for paper is not in those of the window."""
+        self._plot.setBackground(background)
         self._legend.setLabelTextColor(text)
         for _, label in self._legend.items:  # a label that is there already takes a colour only with its text
             label.setText(label.text)
