@@ -146,6 +146,9 @@ def test_other_rows_keep_the_row_at_hand_and_the_selected_ones_and_say_nothing(
     table.set_rows((replace(ROWS[2], name="line 0"), ROWS[2], ROWS[0]))
     assert table.current == ("line 2", "Shirley")
     assert selected_rows(table) == [1, 2]
+    table.selectionModel().clearSelection()
+    table.set_rows((ROWS[2], ROWS[0]))
+    assert (table.current, selected_rows(table)) == (("line 2", "Shirley"), [])
     table.set_rows((ROWS[1],))
     assert table.current is None
     assert selected_rows(table) == []

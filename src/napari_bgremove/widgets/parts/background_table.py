@@ -84,8 +84,8 @@ class BackgroundTable(QTableView):
         self._is_person = False
         self._rows.replace(rows)
         if current in keys:
-            self.setCurrentIndex(self._rows.index(keys.index(current), 0))
-        self.clearSelection()
+            at_hand = self._rows.index(keys.index(current), 0)
+            self.selectionModel().setCurrentIndex(at_hand, QItemSelectionModel.SelectionFlag.NoUpdate)
         self._select([number for number, key in enumerate(keys) if key in selected])
         self._is_person = True
         self.resizeColumnToContents(0)
