@@ -111,7 +111,8 @@ def measure_memory(frames: int, network: str) -> dict[str, float]:
         _separate_stack(Path(name), model, frames=1)
         base, start = _peak(), time.perf_counter()
         done = _separate_stack(Path(name), model, frames=frames)
-        return {"frames": done, "mib_above_one_frame": _peak() - base, "seconds": time.perf_counter() - start}
+        seconds = time.perf_counter() - start
+        return {"frames": done, "mib_of_one_frame": base, "mib_above_one_frame": _peak() - base, "seconds": seconds}
 
 
 @contextmanager
@@ -153,14 +154,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     a = parser.parse_args()
     figures: dict[str, Any] = {}
+    if a.frames:  # first: the peak of a larger network would hide what the frames add
+        figures["memory"] = measure_memory(a.frames, a.network)
+        print(
+            "{frames} frames: {mib_above_one_frame:.0f} MiB above one, which takes {mib_of_one_frame:.0f} MiB, Python "
+            "and torch included; {seconds:.0f} s".format(**figures["memory"])
+        )
     if a.repeats:
         figures["seconds"] = measure_split(a.model, a.repeats)
         total = figures["seconds"]["total"]
         for name, seconds in figures["seconds"].items():
             print(f"{name:<26}{1000 * seconds:9.1f} ms {seconds / total:7.1%}")
-    if a.frames:
-        figures["memory"] = measure_memory(a.frames, a.network)
-        print("{frames} frames: {mib_above_one_frame:.0f} MiB above one, {seconds:.0f} s".format(**figures["memory"]))
     if a.json:
         atomic_write(a.json, json.dumps(figures, indent=1))
 

@@ -124,6 +124,22 @@ def make_pictures(viewer: Any, out: Path) -> None:
         model.stop()
         wait(60, lambda: not model.follower.is_following)
     separate.engine.close()
+    _read_a_spectrum(viewer, main_panel, panels["Profile"])
+    take("profile")
+
+
+def _read_a_spectrum(viewer: Any, main_panel: Any, profile: Any) -> None:
+    """Draw a line on a core level, calibrate it by the scale of the image, and lay three backgrounds below it."""
+    viewer.layers.clear()
+    viewer.open_sample("napari-bgremove", "core_level")
+    main_panel.setCurrentWidget(profile)
+    profile.band.width_px.setValue(15)
+    profile.axis_form.name.setCurrentText("kinetic energy")
+    profile.axis_form.source.setCurrentIndex(profile.axis_form.source.findData("columns"))
+    for method in ("linear", "tougaard_u2"):
+        profile.methods.ticks[method].setChecked(True)
+    profile.draw_line()
+    wait(2)
 
 
 def _separate_a_stack(viewer: Any, separate: Any, shot: Any, folder: Path) -> None:

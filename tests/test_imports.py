@@ -18,7 +18,7 @@ PACKAGE = Path(napari_bgremove.__file__).parent
 WINDOWS_AND_NETWORKS = {"torch", "escnn", "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt"}
 PURE = (
     "_files", "_model_header", "_unwrapping", "_validation", "errors", "evaluation", "filters", "images", "io",
-    "separation", "synthetic",
+    "separation", "spectra", "synthetic",
 )  # fmt: skip
 TORCH_FREE = (
     *PURE, "recipes", "engine", "workspace", "viewer_layers", "preferences", "widgets", "cli", "contributions",

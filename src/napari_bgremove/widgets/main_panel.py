@@ -11,6 +11,7 @@ from napari_bgremove.widgets.mask_panel import MaskPanel
 from napari_bgremove.widgets.model_panel import ModelPanel
 from napari_bgremove.widgets.parts.undocked import delete_when_undocked
 from napari_bgremove.widgets.patches_panel import PatchesPanel
+from napari_bgremove.widgets.profile_panel import ProfilePanel
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 
 __all__ = ["MainPanel"]
@@ -21,6 +22,7 @@ PANELS = {
     "Model": ModelPanel,
     "Separate": SeparatePanel,
     "Compare": ComparePanel,
+    "Profile": ProfilePanel,
 }
 
 

@@ -1,0 +1,86 @@
+"""What came out of the lines of a spectrum panel, for its plot, its table and a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_bgremove.io.columns import write_columns
+from napari_bgremove.separation import Separation
+from napari_bgremove.spectra.backgrounds import METHODS
+from napari_bgremove.spectra.shirley import ShirleyBackground
+from napari_bgremove.widgets.parts.background_rows import BackgroundRow
+from napari_bgremove.widgets.parts.shown_spectrum import ShownSpectrum
+from napari_bgremove.widgets.profile_map_work import areas_of
+from napari_bgremove.widgets.profile_work import Fit
+
+__all__ = ["save_fits", "to_rows", "to_shown"]
+
+
+def to_shown(fit: Fit) -> ShownSpectrum:
+    """Return what the plot draws of a line."""
+    first = next(iter(fit.parts.values()), None)
+    return ShownSpectrum(
+        fit.name,
+        fit.colour,
+        fit.values,
+        fit.profile.values,
+        sigma=fit.profile.sigma,
+        backgrounds={METHODS[method].label: np.asarray(part.background) for method, part in fit.parts.items()},
+        net=None if first is None else np.asarray(first.signal),
+    )
+
+
+def to_rows(fit: Fit) -> list[BackgroundRow]:
+    """Return what the table says of a line, method by method."""
+    rows = [_row(fit, method, part) for method, part in fit.parts.items()]
+    refused = [
+        BackgroundRow(name=fit.name, method=METHODS[method].label, colour=fit.colour, status="refused", sentence=why)
+        for method, why in fit.refusals.items()
+    ]
+    return rows + refused
+
+
+def save_fits(path: Path, fits: Sequence[Fit]) -> str:
+    """Write every line with its backgrounds as CSV, and return what was written in words.
+
+    Raises
+    ------
+    ValueError
+        When there is no line.
+    """
+    if not fits:
+        msg = "'spectra' must hold at least one line; found none. Draw a line on an image first."
+        raise ValueError(msg)
+    methods = list(dict.fromkeys(method for fit in fits for method in fit.parts))
+    columns: dict[str, Any] = {
+        "line": np.concatenate([np.full(len(fit.values), fit.name) for fit in fits]),
+        "length": np.concatenate([fit.profile.position for fit in fits]),
+        fits[0].axis.name: np.concatenate([fit.values for fit in fits]),
+        "measured": np.concatenate([fit.profile.values for fit in fits]),
+        "sigma": np.concatenate([fit.profile.sigma for fit in fits]),
+    }
+    for method in methods:
+        columns[f"background {method}"] = np.concatenate([_part(fit, method, "background") for fit in fits])
+        columns[f"net {method}"] = np.concatenate([_part(fit, method, "signal") for fit in fits])
+    record = {fit.name: {method: dict(part.provenance) for method, part in fit.parts.items()} for fit in fits}
+    write_columns(path, columns, provenance={"lines": record, "axis": fits[0].axis.label})
+    return f"Saved {len(fits)} {'spectrum' if len(fits) == 1 else 'spectra'} in {path}."
+
+
+def _row(fit: Fit, method: str, part: Separation) -> BackgroundRow:
+    said: dict[str, Any] = {"area": float(areas_of(part, fit.values, fit.windows))}
+    if isinstance(part, ShirleyBackground):
+        said |= {
+            "sigma_area": float(part.sigma_area), "kappa": float(part.kappa), "level_low": float(part.end_levels[0]),
+            "level_high": float(part.end_levels[1]), "status": str(part.status), "sentence": part.sentence,
+        }  # fmt: skip
+    return BackgroundRow(name=fit.name, method=METHODS[method].label, colour=fit.colour, **said)
+
+
+def _part(fit: Fit, method: str, which: str) -> Any:
+    part = fit.parts.get(method)
+    return np.full(len(fit.values), np.nan) if part is None else getattr(part, which)

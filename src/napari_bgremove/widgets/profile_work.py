@@ -1,0 +1,206 @@
+"""From lines on an image to spectra and their backgrounds; no widget, no layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bgremove.errors import EXPECTED
+from napari_bgremove.images.axis_calibration import LinearAxis, make_axis_from_points, make_axis_from_scale
+from napari_bgremove.images.line_profiles import LineProfile, extract_profile, extract_rectangle_profile
+from napari_bgremove.images.sampling import ImageSampler
+from napari_bgremove.separation import Separation
+from napari_bgremove.spectra.backgrounds import separate_background
+from napari_bgremove.spectra.ends import Anchor, Window
+
+__all__ = [
+    "AxisChoice",
+    "BandChoice",
+    "Fit",
+    "ImagePlace",
+    "ends_of",
+    "fit_spectrum",
+    "place_windows",
+    "propose_windows",
+    "read_line",
+    "take_backgrounds",
+    "values_along",
+]
+
+Array = NDArray[np.float64]
+Interval = tuple[float, float]
+Windows = tuple[Interval, Interval]
+# Of the spectrum, at each end; what a person then drags.
+_PROPOSED_SHARE = 0.06
+_LEAST_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class BandChoice:
+    """How an image is read along a line."""
+
+    width: float = 1.0
+    reduce: str = "mean"
+    order: int = 1
+    side: int = 0  # of a rectangle
+
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """Where the pixels of an image lie in the world along its axes, and what that is called."""
+
+    scale: tuple[float, ...] = (1.0, 1.0)
+    translate: tuple[float, ...] = (0.0, 0.0)
+    unit: str = "px"
+
+
+@dataclass(frozen=True)
+class AxisChoice:
+    """What the length along a line stands for.
+
+    Attributes
+    ----------
+    source : {"length", "columns", "rows", "points"}
+        The length itself; the scale of the image along its columns or rows;
+        or two known points.
+    name, unit : str
+    points : two (position, value) pairs
+    """
+
+    source: str = "length"
+    name: str = "pixel"
+    unit: str = ""
+    points: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (1.0, 1.0))
+
+    def apply(self, profile: LineProfile, place: ImagePlace) -> LinearAxis:
+        """Return the axis of a profile."""
+        if self.source == "points":
+            return make_axis_from_points(self.points, name=self.name, unit=self.unit or None)
+        if self.source in ("rows", "columns"):
+            along = ("rows", "columns").index(self.source)
+            return make_axis_from_scale(
+                profile.position, profile.points, image_axis=along, scale=place.scale[along],
+                translate=place.translate[along], name=self.name, unit=self.unit or self._usual_unit(place),
+            )  # fmt: skip
+        return LinearAxis(name=self.name, unit=self.unit or place.unit)
+
+    def _usual_unit(self, place: ImagePlace) -> str | None:
+        """That of the image, unless nobody said what its pixels are: then that of the name."""
+        return None if place.unit == "px" else place.unit
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A spectrum with its backgrounds.
+
+    Attributes
+    ----------
+    name, colour : str
+        Of the line.
+    axis : LinearAxis
+    profile : LineProfile
+    values : ndarray, shape (n,)
+        The axis at each sample.
+    windows : two (low, high)
+        The anchors.
+    parts : mapping of str to Separation
+        By method.
+    refusals : mapping of str to str
+        Why a method has no background here, in a sentence.
+    """
+
+    name: str
+    colour: str
+    axis: LinearAxis
+    profile: LineProfile
+    values: Array
+    windows: Windows
+    parts: Mapping[str, Separation] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+
+def values_along(choice: AxisChoice, image_axis: int, count: int, place: ImagePlace) -> Array:
+    """Return the axis of spectra that run along an axis of the image itself, one sample a pixel."""
+    length: Array = np.arange(count, dtype=np.float64) * place.scale[image_axis]
+    if choice.source == "points":
+        return make_axis_from_points(choice.points, name=choice.name).to_values(length)
+    return length if choice.source == "length" else np.asarray(length + place.translate[image_axis])
+
+
+def read_line(
+    image: ImageSampler, vertices: Array, how: BandChoice, place: ImagePlace, *, is_rectangle: bool = False
+) -> LineProfile:
+    """Read an image along a drawn line or rectangle."""
+    pixel = place.scale[-2], place.scale[-1]
+    if is_rectangle:
+        return extract_rectangle_profile(image, vertices, side=how.side, reduce=how.reduce, scale=pixel)
+    return extract_profile(image, vertices, width=how.width, reduce=how.reduce, scale=pixel)
+
+
+def propose_windows(values: Array) -> Windows:
+    """Propose an anchor window at each end of an axis."""
+    ascending = np.sort(values)
+    count = min(max(_LEAST_SAMPLES, round(_PROPOSED_SHARE * len(values))), max(1, (len(values) - 1) // 2))
+    return (float(ascending[0]), float(ascending[count - 1])), (float(ascending[-count]), float(ascending[-1]))
+
+
+def place_windows(windows: Windows, values: Array) -> Windows:
+    """Move windows onto an axis that has become another, as wide as they were where there is room."""
+    low, high = float(np.min(values)), float(np.max(values))
+
+    def moved(window: Interval) -> Interval:
+        width = min(window[1] - window[0], (high - low) / 2)
+        start = min(max(window[0], low), high - width)
+        return start, start + width
+
+    first, last = sorted((moved(windows[0]), moved(windows[1])))
+    return (first, last) if first[1] < last[0] else propose_windows(values)
+
+
+def ends_of(windows: Windows) -> tuple[Anchor, Anchor]:
+    """Return the anchors of two windows."""
+    return Anchor(Window(*windows[0])), Anchor(Window(*windows[1]))
+
+
+def take_backgrounds(
+    axis: Array, measured: NDArray[Any], windows: Windows, methods: Sequence[str], *, sigma: Any = None
+) -> tuple[dict[str, Separation], dict[str, str]]:
+    """Separate spectra by several methods; return the parts, and of the others why there are none."""
+    ends = ends_of(windows)
+    parts: dict[str, Separation] = {}
+    refusals: dict[str, str] = {}
+    for method in methods:
+        options = {"sigma": sigma} if method in ("direct", "iterate") else {}
+        try:
+            parts[method] = separate_background(axis, measured, method=method, ends=ends, **options)
+        except EXPECTED as error:
+            refusals[method] = str(error)
+    return parts, refusals
+
+
+def fit_spectrum(
+    name: str,
+    colour: str,
+    profile: LineProfile,
+    axis: LinearAxis,
+    windows: Windows,
+    methods: Sequence[str],
+    *,
+    noise: str = "none",
+) -> Fit:
+    """Take the backgrounds of a spectrum.
+
+    Parameters
+    ----------
+    noise : {"none", "band", "poisson", "scatter"}
+        Where the standard errors come from: nowhere, the scatter across the
+        band, counting, or the scatter in the anchor windows.
+    """
+    values = axis.to_values(profile.position)
+    sigma: Any = {"none": None, "band": profile.sigma}.get(noise, noise)
+    parts, refusals = take_backgrounds(values, profile.values, windows, methods, sigma=sigma)
+    return Fit(name, colour, axis, profile, values, windows, parts, refusals)
