@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bgremove.images.line_profiles import extract_profile
 from napari_bgremove.spectra.backgrounds import separate_background
@@ -245,3 +248,42 @@ def test_hiding_takes_the_handles_away_and_an_image_that_goes_leaves_nothing_beh
     qtbot.waitUntil(lambda: not drawn.fits, timeout=20_000)
     assert drawn.message.text == ""
     assert_array_equal(drawn.plot.anchors is None, True)
+
+
+@pytest.mark.parametrize("kind", ["line", "rectangle"])
+def test_what_is_copied_gives_the_same_area_without_a_window(
+    qtbot: Any, viewer: Any, drawn: ProfilePanel, click: Click, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:  # fmt: skip
+    np.save(tmp_path / "core level.npy", make_core_level()[0])
+    viewer.layers.remove("core level")
+    image = viewer.open(tmp_path / "core level.npy", plugin="napari-bgremove")[0]
+    image.scale, image.translate = (0.5, 0.05), (0, -43.0)
+    drawn.image_choice.layer = image
+    shapes = drawn.lines_choice.layer
+    if kind == "rectangle":
+        shapes.data = []
+        shapes.add_rectangles([[20.5, 24.5], [20.5, 216.5], [44.5, 216.5], [44.5, 24.5]])
+    drawn.axis_form.name.setCurrentText("energy")
+    qtbot.waitUntil(lambda: len(drawn.fits) == 1 and drawn.table.rows[0].status == "ok", timeout=20_000)
+    area = drawn.table.rows[0].area
+    monkeypatch.chdir(tmp_path)
+    click(drawn, "Copy as Python")
+    script = QApplication.clipboard().text()
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{script}\nprint(separation.net_area)"], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert float(ran.stdout.splitlines()[-1]) == pytest.approx(area, rel=1e-6)
+    click(drawn, "Copy as command")
+    for command in QApplication.clipboard().text().splitlines():
+        words = [sys.executable, "-m", "napari_bgremove", *shlex.split(command)[1:]]
+        ran = subprocess.run(words, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+    assert f"{area:.5g}"[:4] in ran.stdout
+
+
+def test_what_no_script_could_name_is_refused(drawn: ProfilePanel, click: Click) -> None:
+    drawn.leave_out.setChecked(True)
+    click(drawn, "Copy as Python")
+    assert "untick 'Leave out' to copy" in drawn.message.text

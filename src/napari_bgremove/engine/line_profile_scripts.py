@@ -9,7 +9,13 @@ from typing import Any
 
 from napari_bgremove.images.axis_calibration import LinearAxis
 
-__all__ = ["PROFILE_DEFAULTS", "line_profile_as_command", "line_profile_as_python", "rectangle_profile_as_python"]
+__all__ = [
+    "PROFILE_DEFAULTS",
+    "code_that_reads",
+    "line_profile_as_command",
+    "line_profile_as_python",
+    "rectangle_profile_as_python",
+]
 
 Points = Sequence[tuple[float, float]]
 
@@ -67,7 +73,7 @@ def line_profile_as_python(load: str, path: Points, how: Mapping[str, Any], *, a
     path, how, axis
         As in `line_profile_as_command`.
     """
-    return _script(load, "extract_profile", path, how, axis)
+    return _script(code_that_reads(load, path, how, axis=axis))
 
 
 def rectangle_profile_as_python(
@@ -85,10 +91,30 @@ def rectangle_profile_as_python(
     axis : LinearAxis, optional
         Where the profile is calibrated.
     """
-    return _script(load, "extract_rectangle_profile", corners, how, axis)
+    return _script(code_that_reads(load, corners, how, axis=axis, is_rectangle=True))
 
 
-def _script(load: str, function: str, places: Points, how: Mapping[str, Any], axis: LinearAxis | None) -> str:
+def code_that_reads(
+    load: str,
+    places: Points,
+    how: Mapping[str, Any],
+    *,
+    axis: LinearAxis | None = None,
+    is_rectangle: bool = False,
+) -> str:
+    """Return lines that make `profile` and `axis`, for scripts that go on with them.
+
+    Parameters
+    ----------
+    load : str
+        Lines that make `image`.
+    places : sequence of (row, column)
+        Vertices, or the corners of a rectangle.
+    how, axis
+        As in `line_profile_as_python` and `rectangle_profile_as_python`.
+    is_rectangle : bool
+    """
+    function = "extract_rectangle_profile" if is_rectangle else "extract_profile"
     places = [(float(row), float(column)) for row, column in places]
     arguments = "".join(f", {name}={value!r}" for name, value in _given(how).items())
     imports = ["from napari_bgremove.images.axis_calibration import LinearAxis"] if axis is not None else []
@@ -96,8 +122,11 @@ def _script(load: str, function: str, places: Points, how: Mapping[str, Any], ax
     imports += [f"from napari_bgremove.images.line_profiles import {function}"]
     read = f"profile = {function}(gate_image(image).values, {places!r}{arguments})"
     along = "profile.position" if axis is None else f"{axis!r}.to_values(profile.position)"
-    lines = [*imports, "", load, read, f"axis = {along}"]
-    lines += ["for position, value, sigma in zip(axis, profile.values, profile.sigma):"]
+    return "\n".join([*imports, "", load, read, f"axis = {along}"])
+
+
+def _script(code: str) -> str:
+    lines = [code, "for position, value, sigma in zip(axis, profile.values, profile.sigma):"]
     return "\n".join([*lines, "    print(position, value, sigma)", ""])
 
 

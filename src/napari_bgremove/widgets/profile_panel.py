@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import napari.layers
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout
 
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.sampling import ImageSampler
-from napari_bgremove.viewer_layers.anchor_handles import AnchorHandles
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.viewer_layers.spectrum_lines import LINES_ROLE, DrawnLine, add_lines_layer, colour_lines, lines_of
@@ -24,7 +22,9 @@ from napari_bgremove.widgets.parts.layer_combo import LayerCombo
 from napari_bgremove.widgets.parts.layer_watch import MASK_EDITS, watch_chosen
 from napari_bgremove.widgets.parts.spectrum_plot import SpectrumPlot
 from napari_bgremove.widgets.parts.spectrum_toggles import SpectrumToggles
+from napari_bgremove.widgets.profile_copies import profile_as_command, profile_as_python
 from napari_bgremove.widgets.profile_forms import AxisForm, BandForm, MethodsForm
+from napari_bgremove.widgets.profile_handles import LineHandles
 from napari_bgremove.widgets.profile_map_form import MapForm
 from napari_bgremove.widgets.profile_maps import Choices, ProfileMaps
 from napari_bgremove.widgets.profile_results import save_fits, to_rows, to_shown
@@ -58,7 +58,7 @@ class ProfilePanel(Panel):
         self.fits: list[Fit] = []
         self.windows: Windows | None = None
         self._sampler: tuple[Any, ImageSampler] | None = None
-        self._handles: AnchorHandles | None = None
+        self._handles = LineHandles(napari_viewer, self.connections, self)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -99,6 +99,15 @@ class ProfilePanel(Panel):
         """Draw the net area along each line over the frames."""
         self.maps.draw_areas()
 
+    def _copied(self, write: Callable[..., str]) -> str:
+        """The first line, as text."""
+        chosen = self._choices()
+        if self.leave_out.isChecked():
+            msg = "Labels that are left out are no file a script could name: untick 'Leave out' to copy."
+            raise ValueError(msg)
+        noise = str(self.methods.noise.currentData())
+        return write(self.viewer, chosen.image, chosen.lines[0], self.fits[0], chosen.band, chosen.place, noise=noise)
+
     def _choices(self) -> Choices:
         image = self.image_choice.layer
         if image is None or self.windows is None or not self.fits:
@@ -125,7 +134,7 @@ class ProfilePanel(Panel):
         self.table.set_rows([row for fit in self.fits for row in to_rows(fit)])
         refusals = [f"{fit.name}, {method}: {why}" for fit in self.fits for method, why in fit.refusals.items()]
         self.message.show_text(refusals[0] if refusals else "")
-        self._move_handles()
+        self._handles.follow(self.image_choice.layer, self.fits[0] if self.fits else None)
 
     def _lines(self) -> list[DrawnLine]:
         image, shapes = self.image_choice.layer, self.lines_choice.layer
@@ -155,43 +164,12 @@ class ProfilePanel(Panel):
         self.windows = windows
         self._later.start()
 
-    def _on_handle_dragged(self, number: int, place: NDArray[np.float64]) -> None:
-        if not self.fits or self.windows is None:
-            return
-        fit = self.fits[0]
-        nearest = int(np.argmin(np.hypot(*(fit.profile.points - place).T)))
-        edges = [edge for window in self.windows for edge in window]
-        edges[number] = float(fit.values[nearest])
-        first, second = sorted(edges[:2]), sorted(edges[2:])
-        if first[1] < second[0]:
-            self._on_anchors_dragged(((first[0], first[1]), (second[0], second[1])))
-
-    def _move_handles(self) -> None:
-        if self._handles is not None and not self._handles.is_alive:
-            self._close_handles()
-        if not self.fits or self.windows is None:
-            self._close_handles()
-            return
-        if self._handles is None:
-            self._handles = AnchorHandles(self.viewer, self.image_choice.layer, self._on_handle_dragged)
-            self.connections.at_the_end(self._handles.close)
-        fit = self.fits[0]
-        positions = fit.axis.to_positions(np.ravel(self.windows))
-        along = [np.interp(positions, fit.profile.position, fit.profile.points[:, k]) for k in (0, 1)]
-        self._handles.move(np.stack(along, axis=1))
-
-    def _close_handles(self) -> None:
-        if self._handles is not None:
-            self.connections.forget(self._handles.close)
-            self._handles.close()
-            self._handles = None
-
     def _forget_frame(self, _event: Any = None) -> None:
         self._sampler = None
         self._later.start()
 
     def _on_image_chosen(self, _image: Any) -> None:
-        self._close_handles()
+        self._handles.close()
         self._forget_frame()
 
     def _on_slider_moved(self, _event: Any = None) -> None:
@@ -209,7 +187,7 @@ class ProfilePanel(Panel):
 
     def hideEvent(self, event: Any) -> None:
         """The handles belong to the panel."""
-        self._close_handles()
+        self._handles.close()
         super().hideEvent(event)
 
     def showEvent(self, event: Any) -> None:
@@ -223,6 +201,7 @@ class ProfilePanel(Panel):
         self.map_form.map_requested.connect(self.separate_all)
         self.map_form.areas_requested.connect(self.draw_areas)
         self.maps.failed.connect(self.message.show_error)
+        self._handles.dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_released.connect(self._on_anchors_dragged)
         self.leave_out.toggled.connect(self._forget_frame)
@@ -245,6 +224,9 @@ class ProfilePanel(Panel):
         self.body.addWidget(make_section("Axis", self.axis_form))
         self.body.addWidget(make_section("Backgrounds", self.methods, is_open=True))
         self.body.addWidget(make_section("All rows, maps, frames", self.map_form))
+        self.add_copies(
+            python=lambda: self._copied(profile_as_python), command=lambda: self._copied(profile_as_command)
+        )
         self.add_button("Draw a line", self.draw_line, tip="A layer with a line, whose ends can be dragged.")
         self.add_button("Save...", self._ask_and_save, tip="The spectra with their backgrounds, as CSV.")
         self.add_button("Picture...", self._ask_and_save_picture, tip="The plot as a PNG file.")
