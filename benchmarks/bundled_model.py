@@ -3,6 +3,7 @@
     python benchmarks/bundled_model.py patches OUT --shots 300
     python benchmarks/bundled_model.py train OUT            (resumable)
     python benchmarks/bundled_model.py ship OUT             (into the package, with its run record)
+    python benchmarks/bundled_model.py ship OUT --share 0.3 (weights between the start and what was learnt)
 
 Signal patches come from x-ray-only shots, as a user's would; background patches
 from shots with the x-ray beam off, so that no scattering passes for background.
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob, read_job
@@ -255,8 +258,13 @@ def harvest(out: Path, *, shots: int, first_seed: int, processes: int) -> dict[s
     return figures
 
 
-def ship(out: Path, run: str) -> dict[str, Any]:
-    """Put the best model of OUT/RUN into the package, and beside it the record of its run; return the record."""
+def ship(out: Path, run: str, share: float) -> dict[str, Any]:
+    """Put the best model of OUT/RUN into the package, and beside it the record of its run; return the record.
+
+    With a share below 1 the weights lie between those of the start and those
+    that were learnt: two models of one descent, of which each does better
+    than the other somewhere (Wortsman et al. 2022, arXiv:2109.01903).
+    """
     folder = RunFolder(out / run)
     told, _ = folder.read_events()
     epochs = {event["epoch"]: event for event in told if event["event"] == "epoch"}
@@ -271,12 +279,17 @@ def ship(out: Path, run: str) -> dict[str, Any]:
     hits = np.where(np.abs(background.patches) < LEFT_BY_BEAM_OFF, 0, background.patches)
     provenance["hit_share"] = round(measure_hit_share(hits), 5)
     provenance["trained_on"] = describe_training_data(signal, background)
+    if share < 1:
+        provenance["weights"] = f"{share:g} of this training, {1 - share:g} of its start"
     description = loaded.description.model_copy(update={"provenance": provenance})
     job = read_job(folder.job)
     assert isinstance(job, TrainJob)
+    if share < 1 and job.start_from is None:
+        raise SystemExit("A training that began with random weights has no start to share with.")
     stage = {
         "data": {role: _describe(about, role) for role in ("signal", "background")},
         "started_from": "random weights" if job.start_from is None else "the stage before",
+        "share_of_the_weights": share,
         "epochs": len(losses),
         "best_epoch": int(np.argmin(losses)) + 1,
         "steps": len(losses) * told[0]["steps"],
@@ -295,9 +308,17 @@ def ship(out: Path, run: str) -> dict[str, Any]:
         "hours_on_2_cores": round(sum(stage.get("hours", stage.get("hours_on_2_cores")) for stage in stages), 2),
         "stages": stages,
     }
+    if job.start_from is not None:
+        _mix(loaded.network, read_model(job.start_from).network, share)
     write_model(BUNDLED_MODEL, loaded.network, description)
     atomic_write(BUNDLED_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     return record
+
+
+def _mix(network: nn.Module, start: nn.Module, share: float) -> None:
+    """Put the weights of a network between those of its start (0) and its own (1)."""
+    before = start.state_dict()
+    network.load_state_dict({name: torch.lerp(before[name], own, share) for name, own in network.state_dict().items()})
 
 
 def _stages_before(start: Path) -> list[dict[str, Any]]:
@@ -333,13 +354,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=80, help="of 800 samples each")
     parser.add_argument("--run", default="run", help="name of the run folder in OUT")
     parser.add_argument("--start-from", help="model file with the initial weights")
+    parser.add_argument("--share", type=float, default=1.0, help="of the learnt weights in the model that is shipped")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path, help="write the printed figures here")
     a = parser.parse_args()
     if a.step == "patches":
         figures = harvest(a.out, shots=a.shots, first_seed=a.first_seed, processes=a.processes)
     elif a.step == "ship":
-        figures = ship(a.out, a.run)
+        figures = ship(a.out, a.run, a.share)
     else:
         figures = train(a.out, a.run, epochs=a.epochs, preset=a.preset, start_from=a.start_from, threads=a.threads)
     if a.json:
