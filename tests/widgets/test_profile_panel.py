@@ -16,6 +16,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bgremove.images.line_profiles import extract_profile
+from napari_bgremove.images.profiles import radial_profile
 from napari_bgremove.spectra.backgrounds import separate_background
 from napari_bgremove.spectra.ends import Anchor, Window
 from napari_bgremove.widgets.profile_panel import ProfilePanel
@@ -287,3 +288,21 @@ def test_what_no_script_could_name_is_refused(drawn: ProfilePanel, click: Click)
     drawn.leave_out.setChecked(True)
     click(drawn, "Copy as Python")
     assert "untick 'Leave out' to copy" in drawn.message.text
+
+
+def test_rings_about_a_point_are_a_spectrum_too(qtbot: Any, viewer: Any, drawn: ProfilePanel) -> None:
+    rows, columns = np.indices(SHAPE)
+    radius = np.hypot(rows - 40, columns - 120)
+    image = viewer.layers["core level"]
+    image.data = (100 * np.exp(-((radius - 20) ** 2) / 18) + 30 - radius / 10).astype(np.float32)
+    drawn.use_rings.setChecked(True)
+    assert drawn.isVisible()
+    qtbot.waitUntil(lambda: "click the centre of the rings first" in drawn.message.text, timeout=20_000)
+    world = image.data_to_world((40, 120))
+    drawn.centre_choice.layer = viewer.add_points([world], name="centre")
+    qtbot.waitUntil(lambda: len(drawn.fits) == 2, timeout=20_000)
+    rings = drawn.fits[1]
+    expected, mean, _ = radial_profile(image.data, centre=(40, 120), width=5)
+    assert_allclose(rings.profile.values, mean)
+    assert_allclose(rings.values, expected * 0.05)
+    assert drawn.table.rows[1].name == "rings"

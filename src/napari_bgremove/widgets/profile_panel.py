@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import napari.layers
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout
 
 from napari_bgremove.images.gate import gate_image
+from napari_bgremove.images.line_profiles import LineProfile
 from napari_bgremove.images.sampling import ImageSampler
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
@@ -36,9 +39,12 @@ from napari_bgremove.widgets.profile_work import (
     place_windows,
     propose_windows,
     read_line,
+    read_rings,
 )
 
 __all__ = ["ProfilePanel"]
+
+RINGS_COLOUR = "#d62728"
 
 
 class ProfilePanel(Panel):
@@ -52,12 +58,15 @@ class ProfilePanel(Panel):
         self.leave_out = QCheckBox("Leave out")
         self.leave_out.setToolTip("Pixels that are labelled in this layer are left out of every mean.")
         self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), roles=("signal_mask",))
+        self.use_rings = QCheckBox("Rings about")
+        self.use_rings.setToolTip("Also the mean over rings about a point, as wide as the band.")
+        self.centre_choice = LayerCombo(layers, (napari.layers.Points,))
         self.band, self.axis_form, self.methods = BandForm(), AxisForm(), MethodsForm()
         self.plot, self.table, self.map_form = SpectrumPlot(), BackgroundTable(), MapForm()
         self.maps = ProfileMaps(napari_viewer, self.map_form, self._choices, self)
         self.fits: list[Fit] = []
         self.windows: Windows | None = None
-        self._sampler: tuple[Any, ImageSampler] | None = None
+        self._sampler: tuple[Any, NDArray[np.float32], ImageSampler] | None = None
         self._handles = LineHandles(napari_viewer, self.connections, self)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -80,8 +89,9 @@ class ProfilePanel(Panel):
         """Read every line again, and draw what came out."""
         if not self.isVisible():
             return
-        lines = self._lines()
-        self.fits = [self._fit(line) for line in lines]
+        self.fits = [self._fit(line.name, line.colour, self._read(line)) for line in self._lines()]
+        if self.use_rings.isChecked():
+            self.fits.append(self._fit("rings", RINGS_COLOUR, self._read_rings()))
         self._show()
 
     @reports_errors
@@ -102,6 +112,9 @@ class ProfilePanel(Panel):
     def _copied(self, write: Callable[..., str]) -> str:
         """The first line, as text."""
         chosen = self._choices()
+        if not chosen.lines:
+            msg = "Draw a line first: of rings there is a script in the Compare panel."
+            raise ValueError(msg)
         if self.leave_out.isChecked():
             msg = "Labels that are left out are no file a script could name: untick 'Leave out' to copy."
             raise ValueError(msg)
@@ -115,17 +128,27 @@ class ProfilePanel(Panel):
             raise ValueError(msg)
         return Choices(image, self._lines(), self.band.choice, self.axis_form.choice, self._place(), self.windows)
 
-    def _fit(self, line: DrawnLine) -> Fit:
-        profile = read_line(
-            self._sample(), line.vertices, self.band.choice, self._place(), is_rectangle=line.is_rectangle
-        )
+    def _read(self, line: DrawnLine) -> LineProfile:
+        _, sampler = self._frame()
+        return read_line(sampler, line.vertices, self.band.choice, self._place(), is_rectangle=line.is_rectangle)
+
+    def _read_rings(self) -> LineProfile:
+        image, points = self.image_choice.layer, self.centre_choice.layer
+        if image is None or points is None or len(points.data) == 0:
+            msg = "Add a points layer and click the centre of the rings first."
+            raise ValueError(msg)
+        row, column = np.asarray(image.world_to_data(points.data_to_world(points.data[-1])))[-2:]
+        frame, _ = self._frame()
+        return read_rings(frame, (float(row), float(column)), self.band.choice.width, self._place())
+
+    def _fit(self, name: str, colour: str, profile: LineProfile) -> Fit:
         axis = self.axis_form.choice.apply(profile, self._place())
         values = axis.to_values(profile.position)
         if self.windows is None:
             self.windows = propose_windows(values)
         self.windows = place_windows(self.windows, values)
         noise = str(self.methods.noise.currentData())
-        return fit_spectrum(line.name, line.colour, profile, axis, self.windows, self.methods.methods, noise=noise)
+        return fit_spectrum(name, colour, profile, axis, self.windows, self.methods.methods, noise=noise)
 
     def _show(self) -> None:
         label = self.fits[0].axis.label if self.fits else "length"
@@ -143,16 +166,17 @@ class ProfilePanel(Panel):
         colour_lines(shapes)
         return lines_of(shapes, image)
 
-    def _sample(self) -> ImageSampler:
+    def _frame(self) -> tuple[NDArray[np.float32], ImageSampler]:
         """The shown frame, made ready to be read; kept for as long as it is the same."""
         image, mask = self.image_choice.layer, self.mask_choice.layer if self.leave_out.isChecked() else None
         order = self.band.choice.order
         key = (id(image), id(image.data), frame_index(self.viewer, image), id(mask), order)
         if self._sampler is None or self._sampler[0] != key:
             usable = None if mask is None else ~mask_of(mask, frame_shape(image))
-            frame = gate_image(current_frame(self.viewer, image)).values  # gaps of the file become NaN
-            self._sampler = (key, ImageSampler(frame, order=order, valid_mask=usable))
-        return self._sampler[1]
+            # Behind the gate the gaps of a file are NaN.
+            frame = gate_image(current_frame(self.viewer, image), valid_mask=usable).values
+            self._sampler = (key, frame, ImageSampler(frame, order=order))
+        return self._sampler[1], self._sampler[2]
 
     def _place(self) -> ImagePlace:
         image = self.image_choice.layer
@@ -205,6 +229,8 @@ class ProfilePanel(Panel):
         self.plot.anchors_dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_released.connect(self._on_anchors_dragged)
         self.leave_out.toggled.connect(self._forget_frame)
+        self.use_rings.toggled.connect(lambda _: self._later.start())
+        watch_chosen(self.centre_choice, ("data",), self.connections, self._later.start)
         self.image_choice.layer_changed.connect(self._on_image_chosen)
         watch_chosen(self.image_choice, ("data", "scale", "translate"), self.connections, self._forget_frame)
         watch_chosen(self.lines_choice, ("set_data",), self.connections, self._later.start)
@@ -216,6 +242,7 @@ class ProfilePanel(Panel):
         form.addRow("Image", self.image_choice)
         form.addRow("Lines", self.lines_choice)
         form.addRow(self.leave_out, self.mask_choice)
+        form.addRow(self.use_rings, self.centre_choice)
         self.body.addLayout(form)
         self.body.addWidget(self.plot)
         self.body.addWidget(SpectrumToggles(self.plot))

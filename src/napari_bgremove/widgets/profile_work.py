@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_bgremove.errors import EXPECTED
 from napari_bgremove.images.axis_calibration import LinearAxis, make_axis_from_points, make_axis_from_scale
 from napari_bgremove.images.line_profiles import LineProfile, extract_profile, extract_rectangle_profile
+from napari_bgremove.images.profiles import radial_profile
 from napari_bgremove.images.sampling import ImageSampler
 from napari_bgremove.separation import Separation
 from napari_bgremove.spectra.backgrounds import separate_background
@@ -27,6 +28,7 @@ __all__ = [
     "place_windows",
     "propose_windows",
     "read_line",
+    "read_rings",
     "take_backgrounds",
     "values_along",
 ]
@@ -139,6 +141,17 @@ def read_line(
     if is_rectangle:
         return extract_rectangle_profile(image, vertices, side=how.side, reduce=how.reduce, scale=pixel)
     return extract_profile(image, vertices, width=how.width, reduce=how.reduce, scale=pixel)
+
+
+def read_rings(values: NDArray[Any], centre: tuple[float, float], width: float, place: ImagePlace) -> LineProfile:
+    """Average an image over rings about a point; the profile runs from it along the columns."""
+    known = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    radius, mean, count = radial_profile(known, centre=centre, width=width)
+    _, square, _ = radial_profile(known**2, centre=centre, width=width)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a ring of one pixel has no scatter: NaN
+        sigma = np.sqrt(np.maximum(square - mean**2, 0) / (count - 1))
+    points = np.asarray(centre) + radius[:, None] * np.array([0.0, 1.0])
+    return LineProfile(radius * place.scale[-1], mean, np.where(count > 1, sigma, np.nan), count, points)
 
 
 def propose_windows(values: Array) -> Windows:
