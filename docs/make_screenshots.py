@@ -10,6 +10,7 @@ window of 1366 x 768 pixels, as a small laptop has.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from napari_bgremove.synthetic.saxs import make_shot_pair
 from napari_bgremove.synthetic.scattering import Scattering
 from napari_bgremove.widgets.main_panel import MainPanel
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1366, 768)
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--theme", default="dark")
     parser.add_argument("--out", type=Path, default=IMAGES)
     a = parser.parse_args()
+    a.out = a.out.resolve()
     viewer = napari.Viewer(title="napari")
     viewer.theme = a.theme
     viewer.window.resize(*SIZE)
@@ -99,8 +101,8 @@ def make_pictures(viewer: Any, out: Path) -> None:
     separate.separate()
     wait(300, separate.button.isEnabled)
     take("separate")
-    with tempfile.TemporaryDirectory() as folder:
-        _separate_a_stack(viewer, separate, shots[1].measured, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a picture shows no path of this machine
+        _separate_a_stack(viewer, separate, shots[1].measured, Path("separated"))
         take("stack")
         for layer in list(viewer.layers):
             if layer.name.startswith("stack"):
@@ -118,8 +120,8 @@ def make_pictures(viewer: Any, out: Path) -> None:
 
     main_panel.setCurrentWidget(panels["Model"])
     model = panels["Model"]
-    with tempfile.TemporaryDirectory() as folder:
-        _train_a_little(viewer, patches, model, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        _train_a_little(viewer, patches, model, Path("patches"))
         take("model")
         model.stop()
         wait(60, lambda: not model.follower.is_following)
