@@ -58,8 +58,8 @@ def note_paints() -> list[float]:
 
 def measure(panel: ProfilePanel, paints: list[float], moves: int) -> dict[str, list[float]]:
     """Return the milliseconds of each move: with the paint event, before it, and until all of the window is shown."""
-    layer: Any = panel.lines_choice.layer
-    side = panel.image_choice.layer.data.shape[0]
+    layer: Any = panel.sources.lines_choice.layer
+    side = panel.sources.image_choice.layer.data.shape[0]
     canvas: Any = panel.plot._plot.viewport()
     took: dict[str, list[float]] = {"painted": [], "before the plot": [], "shown": []}
     for move in range(moves + WARM_UP):

@@ -96,7 +96,7 @@ def test_the_end_of_a_line_is_dragged_with_the_mouse_and_the_spectrum_follows(
 ) -> None:
     viewer.reset_view()
     qtbot.wait(100)
-    canvas, shapes = canvas_of(drawn), drawn.lines_choice.layer
+    canvas, shapes = canvas_of(drawn), drawn.sources.lines_choice.layer
     before = drawn.fits[0].profile.position[-1]
     end = shapes.data_to_world(shapes.data[0][1])
     start = place_on_screen(viewer, canvas, end)
@@ -123,7 +123,7 @@ def test_the_axis_is_that_of_the_image_or_of_two_known_points(qtbot: Any, drawn:
 
 
 def test_an_anchor_is_dragged_by_its_handle_on_the_image(qtbot: Any, viewer: Any, drawn: ProfilePanel) -> None:
-    drawn.lines_choice.layer.mode = "pan_zoom"
+    drawn.sources.lines_choice.layer.mode = "pan_zoom"
     viewer.reset_view()
     qtbot.wait(100)
     handles = viewer.layers["core level - anchors"]
@@ -142,13 +142,13 @@ def test_an_anchor_is_dragged_by_its_handle_on_the_image(qtbot: Any, viewer: Any
 def test_several_lines_and_methods_stand_side_by_side_in_their_colours(
     qtbot: Any, drawn: ProfilePanel, tick: Callable[[Any], None]
 ) -> None:
-    drawn.lines_choice.layer.add_lines([[10, 24], [10, 216]])
+    drawn.sources.lines_choice.layer.add_lines([[10, 24], [10, 216]])
     for method in ("linear", "snip"):
         drawn.methods.ticks[method].setChecked(True)
     qtbot.waitUntil(lambda: len(drawn.table.rows) == 6, timeout=20_000)
     assert [fit.name for fit in drawn.fits] == ["line 1", "line 2"]
     assert drawn.fits[0].colour != drawn.fits[1].colour
-    colours = drawn.lines_choice.layer.edge_color
+    colours = drawn.sources.lines_choice.layer.edge_color
     assert not np.allclose(colours[0], colours[1])
 
 
@@ -171,8 +171,10 @@ def test_pixels_that_are_left_out_do_not_count(qtbot: Any, viewer: Any, drawn: P
     image.data = spoiled
     labels = np.zeros(SHAPE, np.uint8)
     labels[40, 100:140] = 1
-    drawn.mask_choice.layer = viewer.add_labels(labels, name="dead", scale=image.scale, translate=image.translate)
-    drawn.leave_out.setChecked(True)
+    drawn.sources.mask_choice.layer = viewer.add_labels(
+        labels, name="dead", scale=image.scale, translate=image.translate
+    )
+    drawn.sources.leave_out.setChecked(True)
     qtbot.waitUntil(lambda: np.nanmax(drawn.fits[0].profile.values) < 1000, timeout=20_000)
     assert drawn.table.rows[0].area == pytest.approx(AREA * 0.05, rel=0.02)
 
@@ -260,8 +262,8 @@ def test_what_is_copied_gives_the_same_area_without_a_window(
     viewer.layers.remove("core level")
     image = viewer.open(tmp_path / "core level.npy", plugin="napari-bgremove")[0]
     image.scale, image.translate = (0.5, 0.05), (0, -43.0)
-    drawn.image_choice.layer = image
-    shapes = drawn.lines_choice.layer
+    drawn.sources.image_choice.layer = image
+    shapes = drawn.sources.lines_choice.layer
     if kind == "rectangle":
         shapes.data = []
         shapes.add_rectangles([[20.5, 24.5], [20.5, 216.5], [44.5, 216.5], [44.5, 24.5]])
@@ -285,7 +287,7 @@ def test_what_is_copied_gives_the_same_area_without_a_window(
 
 
 def test_what_no_script_could_name_is_refused(drawn: ProfilePanel, click: Click) -> None:
-    drawn.leave_out.setChecked(True)
+    drawn.sources.leave_out.setChecked(True)
     click(drawn, "Copy as Python")
     assert "untick 'Leave out' to copy" in drawn.message.text
 
@@ -295,11 +297,11 @@ def test_rings_about_a_point_are_a_spectrum_too(qtbot: Any, viewer: Any, drawn: 
     radius = np.hypot(rows - 40, columns - 120)
     image = viewer.layers["core level"]
     image.data = (100 * np.exp(-((radius - 20) ** 2) / 18) + 30 - radius / 10).astype(np.float32)
-    drawn.use_rings.setChecked(True)
+    drawn.sources.use_rings.setChecked(True)
     assert drawn.isVisible()
     qtbot.waitUntil(lambda: "click the centre of the rings first" in drawn.message.text, timeout=20_000)
     world = image.data_to_world((40, 120))
-    drawn.centre_choice.layer = viewer.add_points([world], name="centre")
+    drawn.sources.centre_choice.layer = viewer.add_points([world], name="centre")
     qtbot.waitUntil(lambda: len(drawn.fits) == 2, timeout=20_000)
     rings = drawn.fits[1]
     expected, mean, _ = radial_profile(image.data, centre=(40, 120), width=5)

@@ -1,4 +1,4 @@
-"""What the profile panel shows of a line, as text that does it without a window."""
+"""What the profile panel shows of a line or a file, as text that does it without a window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_bgremove.viewer_layers.geometry import frame_index
 from napari_bgremove.viewer_layers.spectrum_lines import DrawnLine
 from napari_bgremove.widgets.profile_work import BandChoice, Fit, ImagePlace, ends_of
 
-__all__ = ["profile_as_command", "profile_as_python"]
+__all__ = ["file_as_command", "file_as_python", "profile_as_command", "profile_as_python"]
 
 _PROFILE = "profile.csv"
 
@@ -46,6 +46,31 @@ def profile_as_command(
         frame=frame[0] if frame else None, out=_PROFILE,
     )  # fmt: skip
     return f"{read}\n{background_as_command(_PROFILE, **_background(fit, noise))}"
+
+
+def file_as_python(fit: Fit, *, noise: str) -> str:
+    """Return a script that reads the spectrum from its file and takes its first background away."""
+    path, label = _file_of(fit)
+    load = [
+        "from napari_bgremove.io.spectra import read_spectra",
+        "",
+        f"spectrum = next(s for s in read_spectra({path!r}) if s.label == {label!r})",
+        "axis, measured = spectrum.axis, spectrum.intensity",
+    ]
+    return background_as_python("\n".join(load), **_background(fit, noise))
+
+
+def file_as_command(fit: Fit, *, noise: str) -> str:
+    """Return the command that takes the first background of a spectrum in a file away."""
+    path, label = _file_of(fit)
+    return background_as_command(path, source={"spectrum": label}, **_background(fit, noise))
+
+
+def _file_of(fit: Fit) -> tuple[str, str]:
+    if fit.source.file is None:
+        msg = f"'{fit.name}' must come from a file; found a line on an image. Open a file first."
+        raise ValueError(msg)
+    return fit.source.file
 
 
 def _reading(band: BandChoice, place: ImagePlace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Spectra along lines on an image: drag the line, drag the anchors, read the net area."""
+"""Spectra along lines on an image, or from files: drag the line, drag the anchors, read the net area."""
 
 from __future__ import annotations
 
@@ -6,67 +6,48 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari.layers
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
-from napari_bgremove.images.gate import gate_image
-from napari_bgremove.images.line_profiles import LineProfile
-from napari_bgremove.images.sampling import ImageSampler
-from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape
-from napari_bgremove.viewer_layers.masks import mask_of
-from napari_bgremove.viewer_layers.spectrum_lines import LINES_ROLE, DrawnLine, add_lines_layer, colour_lines, lines_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.background_table import BackgroundTable
 from napari_bgremove.widgets.parts.fields import make_section
-from napari_bgremove.widgets.parts.layer_combo import LayerCombo
-from napari_bgremove.widgets.parts.layer_watch import MASK_EDITS, watch_chosen
 from napari_bgremove.widgets.parts.spectrum_plot import SpectrumPlot
 from napari_bgremove.widgets.parts.spectrum_toggles import SpectrumToggles
-from napari_bgremove.widgets.profile_copies import profile_as_command, profile_as_python
+from napari_bgremove.widgets.profile_copies import (
+    file_as_command,
+    file_as_python,
+    profile_as_command,
+    profile_as_python,
+)
+from napari_bgremove.widgets.profile_files import SpectrumFiles, read_sources
 from napari_bgremove.widgets.profile_forms import AxisForm, BandForm, MethodsForm
 from napari_bgremove.widgets.profile_handles import LineHandles
 from napari_bgremove.widgets.profile_map_form import MapForm
 from napari_bgremove.widgets.profile_maps import Choices, ProfileMaps
 from napari_bgremove.widgets.profile_results import save_fits, to_rows, to_shown
-from napari_bgremove.widgets.profile_work import (
-    Fit,
-    ImagePlace,
-    Windows,
-    fit_spectrum,
-    place_windows,
-    propose_windows,
-    read_line,
-    read_rings,
-)
+from napari_bgremove.widgets.profile_sources import ImageSources
+from napari_bgremove.widgets.profile_work import Fit, Source, Windows, fit_spectrum, place_windows, propose_windows
 
 __all__ = ["ProfilePanel"]
 
-RINGS_COLOUR = "#d62728"
+ORIGINS = {"image": "lines on an image", "files": "files"}
 
 
 class ProfilePanel(Panel):
-    """Background below the lines of a spectrum that is read off an image (Qajar, "Methodology")."""
+    """Background below spectra that are read off an image or a file (Qajar, "Methodology")."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        layers = napari_viewer.layers
-        self.image_choice = LayerCombo(layers, (napari.layers.Image,), roles=("signal", "background", "residual"))
-        self.lines_choice = LayerCombo(layers, (napari.layers.Shapes,), roles=(LINES_ROLE,))
-        self.leave_out = QCheckBox("Leave out")
-        self.leave_out.setToolTip("Pixels that are labelled in this layer are left out of every mean.")
-        self.mask_choice = LayerCombo(layers, (napari.layers.Labels,), roles=("signal_mask",))
-        self.use_rings = QCheckBox("Rings about")
-        self.use_rings.setToolTip("Also the mean over rings about a point, as wide as the band.")
-        self.centre_choice = LayerCombo(layers, (napari.layers.Points,))
+        self.origin = QComboBox()
+        for key, text in ORIGINS.items():
+            self.origin.addItem(text, key)
+        self.sources, self.files = ImageSources(napari_viewer, self.connections), SpectrumFiles()
         self.band, self.axis_form, self.methods = BandForm(), AxisForm(), MethodsForm()
         self.plot, self.table, self.map_form = SpectrumPlot(), BackgroundTable(), MapForm()
         self.maps = ProfileMaps(napari_viewer, self.map_form, self._choices, self)
         self.fits: list[Fit] = []
         self.windows: Windows | None = None
-        self._sampler: tuple[Any, NDArray[np.float32], ImageSampler] | None = None
         self._handles = LineHandles(napari_viewer, self.connections, self)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -75,23 +56,34 @@ class ProfilePanel(Panel):
         self._lay_out()
         self._connect()
 
+    @property
+    def is_of_files(self) -> bool:
+        """Whether the spectra come from files, and not from an image."""
+        return str(self.origin.currentData()) == "files"
+
     @reports_errors
     def draw_line(self) -> None:
         """Add a layer with a line on it, ready to be dragged."""
-        image = self.image_choice.layer
-        if image is None:
-            self.message.show_text("Open an image first: a spectrum is read along a line on it.")
-            return
-        self.lines_choice.layer = add_lines_layer(self.viewer, image)
+        self.origin.setCurrentIndex(self.origin.findData("image"))
+        self.sources.draw_line()
+
+    @reports_errors
+    def open_files(self, files: tuple[str, ...]) -> None:
+        """Show the spectra of files beside those that are open."""
+        sources, notes = read_sources(files, beside=self.files.sources)
+        self.origin.setCurrentIndex(self.origin.findData("files"))
+        self.files.set_sources(self.files.sources + sources)
+        self.refresh()
+        if notes and not self.message.text:
+            self.message.show_text(" ".join(notes))
 
     @reports_errors
     def refresh(self) -> None:
         """Read every line again, and draw what came out."""
         if not self.isVisible():
             return
-        self.fits = [self._fit(line.name, line.colour, self._read(line)) for line in self._lines()]
-        if self.use_rings.isChecked():
-            self.fits.append(self._fit("rings", RINGS_COLOUR, self._read_rings()))
+        self._later.stop()
+        self.fits = [self._fit(source) for source in self._read()]
         self._show()
 
     @reports_errors
@@ -109,95 +101,66 @@ class ProfilePanel(Panel):
         """Draw the net area along each line over the frames."""
         self.maps.draw_areas()
 
-    def _copied(self, write: Callable[..., str]) -> str:
-        """The first line, as text."""
+    def _copied(self, of_line: Callable[..., str], of_file: Callable[..., str]) -> str:
+        """The first spectrum, as text."""
+        noise = str(self.methods.noise.currentData())
+        if self.is_of_files and self.fits:
+            return of_file(self.fits[0], noise=noise)
         chosen = self._choices()
         if not chosen.lines:
             msg = "Draw a line first: of rings there is a script in the Compare panel."
             raise ValueError(msg)
-        if self.leave_out.isChecked():
+        if self.sources.leave_out.isChecked():
             msg = "Labels that are left out are no file a script could name: untick 'Leave out' to copy."
             raise ValueError(msg)
-        noise = str(self.methods.noise.currentData())
-        return write(self.viewer, chosen.image, chosen.lines[0], self.fits[0], chosen.band, chosen.place, noise=noise)
+        return of_line(self.viewer, chosen.image, chosen.lines[0], self.fits[0], chosen.band, chosen.place, noise=noise)
 
     def _choices(self) -> Choices:
-        image = self.image_choice.layer
-        if image is None or self.windows is None or not self.fits:
+        image = self.sources.image
+        if self.is_of_files or image is None or self.windows is None or not self.fits:
             msg = "Draw a line on an image first: its anchors are those of all spectra."
             raise ValueError(msg)
-        return Choices(image, self._lines(), self.band.choice, self.axis_form.choice, self._place(), self.windows)
+        place = self.sources.place
+        return Choices(image, self.sources.lines, self.band.choice, self.axis_form.choice, place, self.windows)
 
-    def _read(self, line: DrawnLine) -> LineProfile:
-        _, sampler = self._frame()
-        return read_line(sampler, line.vertices, self.band.choice, self._place(), is_rectangle=line.is_rectangle)
+    def _read(self) -> list[Source]:
+        if self.is_of_files:
+            return list(self.files.sources)
+        return self.sources.read(self.band.choice, self.axis_form.choice)
 
-    def _read_rings(self) -> LineProfile:
-        image, points = self.image_choice.layer, self.centre_choice.layer
-        if image is None or points is None or len(points.data) == 0:
-            msg = "Add a points layer and click the centre of the rings first."
-            raise ValueError(msg)
-        row, column = np.asarray(image.world_to_data(points.data_to_world(points.data[-1])))[-2:]
-        frame, _ = self._frame()
-        return read_rings(frame, (float(row), float(column)), self.band.choice.width, self._place())
-
-    def _fit(self, name: str, colour: str, profile: LineProfile) -> Fit:
-        axis = self.axis_form.choice.apply(profile, self._place())
-        values = axis.to_values(profile.position)
+    def _fit(self, source: Source) -> Fit:
         if self.windows is None:
-            self.windows = propose_windows(values)
-        self.windows = place_windows(self.windows, values)
+            self.windows = propose_windows(source.values)
+        self.windows = place_windows(self.windows, source.values)
         noise = str(self.methods.noise.currentData())
-        return fit_spectrum(name, colour, profile, axis, self.windows, self.methods.methods, noise=noise)
+        return fit_spectrum(source, self.windows, self.methods.methods, noise=noise)
 
     def _show(self) -> None:
         label = self.fits[0].axis.label if self.fits else "length"
-        self.plot.show_spectra([to_shown(fit) for fit in self.fits], x_label=label, y_label=self.band.choice.reduce)
+        height = "intensity" if self.is_of_files else self.band.choice.reduce
+        self.plot.show_spectra([to_shown(fit) for fit in self.fits], x_label=label, y_label=height)
         self.plot.set_anchors(self.windows if self.fits else None)
         self.table.set_rows([row for fit in self.fits for row in to_rows(fit)])
         refusals = [f"{fit.name}, {method}: {why}" for fit in self.fits for method, why in fit.refusals.items()]
         self.message.show_text(refusals[0] if refusals else "")
-        self._handles.follow(self.image_choice.layer, self.fits[0] if self.fits else None)
-
-    def _lines(self) -> list[DrawnLine]:
-        image, shapes = self.image_choice.layer, self.lines_choice.layer
-        if image is None or shapes is None:
-            return []
-        colour_lines(shapes)
-        return lines_of(shapes, image)
-
-    def _frame(self) -> tuple[NDArray[np.float32], ImageSampler]:
-        """The shown frame, made ready to be read; kept for as long as it is the same."""
-        image, mask = self.image_choice.layer, self.mask_choice.layer if self.leave_out.isChecked() else None
-        order = self.band.choice.order
-        key = (id(image), id(image.data), frame_index(self.viewer, image), id(mask), order)
-        if self._sampler is None or self._sampler[0] != key:
-            usable = None if mask is None else ~mask_of(mask, frame_shape(image))
-            # Behind the gate the gaps of a file are NaN.
-            frame = gate_image(current_frame(self.viewer, image), valid_mask=usable).values
-            self._sampler = (key, frame, ImageSampler(frame, order=order))
-        return self._sampler[1], self._sampler[2]
-
-    def _place(self) -> ImagePlace:
-        image = self.image_choice.layer
-        scale, translate = (tuple(map(float, values[-2:])) for values in (image.scale, image.translate))
-        unit = str(image.units[-1])
-        return ImagePlace((scale[0], scale[1]), (translate[0], translate[1]), "px" if unit == "pixel" else unit)
+        on_image = self.fits[0] if self.fits and not self.is_of_files else None
+        self._handles.follow(self.sources.image, on_image)
 
     def _on_anchors_dragged(self, windows: Windows) -> None:
         self.windows = windows
         self._later.start()
 
-    def _forget_frame(self, _event: Any = None) -> None:
-        self._sampler = None
+    def _on_origin_changed(self, _index: int) -> None:
+        of_files = self.is_of_files
+        self.files.setVisible(of_files)
+        for widget in (self.sources, self._band_section, self._axis_section, self._map_section):
+            widget.setVisible(not of_files)
+        self.plot.invert_x(of_files and any("binding" in s.axis.name for s in self.files.sources))
+        self.windows = None  # the axes have nothing in common
         self._later.start()
 
-    def _on_image_chosen(self, _image: Any) -> None:
-        self._handles.close()
-        self._forget_frame()
-
-    def _on_slider_moved(self, _event: Any = None) -> None:
-        self._later.start()
+    def _on_files_changed(self) -> None:
+        self._on_origin_changed(0)
 
     def _ask_and_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the spectra", "spectra.csv", "Tables (*.csv)")
@@ -220,39 +183,38 @@ class ProfilePanel(Panel):
         self._later.start()
 
     def _connect(self) -> None:
-        for form in (self.band, self.axis_form, self.methods):
-            form.changed.connect(self._later.start)
+        for part in (self.band, self.axis_form, self.methods, self.sources):
+            part.changed.connect(self._later.start)
+        self.sources.image_changed.connect(self._handles.close)
+        self.files.asked.connect(self.open_files)
+        self.files.changed.connect(self._on_files_changed)
+        self.origin.currentIndexChanged.connect(self._on_origin_changed)
         self.map_form.map_requested.connect(self.separate_all)
         self.map_form.areas_requested.connect(self.draw_areas)
         self.maps.failed.connect(self.message.show_error)
         self._handles.dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_released.connect(self._on_anchors_dragged)
-        self.leave_out.toggled.connect(self._forget_frame)
-        self.use_rings.toggled.connect(lambda _: self._later.start())
-        watch_chosen(self.centre_choice, ("data",), self.connections, self._later.start)
-        self.image_choice.layer_changed.connect(self._on_image_chosen)
-        watch_chosen(self.image_choice, ("data", "scale", "translate"), self.connections, self._forget_frame)
-        watch_chosen(self.lines_choice, ("set_data",), self.connections, self._later.start)
-        watch_chosen(self.mask_choice, MASK_EDITS, self.connections, self._forget_frame)
-        self.connections.connect(self.viewer.dims.events.current_step, self._on_slider_moved)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Image", self.image_choice)
-        form.addRow("Lines", self.lines_choice)
-        form.addRow(self.leave_out, self.mask_choice)
-        form.addRow(self.use_rings, self.centre_choice)
+        form.addRow("Spectra of", self.origin)
         self.body.addLayout(form)
+        self._band_section, self._axis_section = make_section("Line", self.band), make_section("Axis", self.axis_form)
+        self._map_section = make_section("All rows, maps, frames", self.map_form)
+        self.body.addWidget(self.sources)
+        self.body.addWidget(self.files)
         self.body.addWidget(self.plot)
         self.body.addWidget(SpectrumToggles(self.plot))
         self.body.addWidget(self.table)
-        self.body.addWidget(make_section("Line", self.band))
-        self.body.addWidget(make_section("Axis", self.axis_form))
+        self.body.addWidget(self._band_section)
+        self.body.addWidget(self._axis_section)
         self.body.addWidget(make_section("Backgrounds", self.methods, is_open=True))
-        self.body.addWidget(make_section("All rows, maps, frames", self.map_form))
+        self.body.addWidget(self._map_section)
+        self.files.hide()
         self.add_copies(
-            python=lambda: self._copied(profile_as_python), command=lambda: self._copied(profile_as_command)
+            python=lambda: self._copied(profile_as_python, file_as_python),
+            command=lambda: self._copied(profile_as_command, file_as_command),
         )
         self.add_button("Draw a line", self.draw_line, tip="A layer with a line, whose ends can be dragged.")
         self.add_button("Save...", self._ask_and_save, tip="The spectra with their backgrounds, as CSV.")

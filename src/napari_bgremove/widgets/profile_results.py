@@ -58,7 +58,7 @@ def save_fits(path: Path, fits: Sequence[Fit]) -> str:
     methods = list(dict.fromkeys(method for fit in fits for method in fit.parts))
     columns: dict[str, Any] = {
         "line": np.concatenate([np.full(len(fit.values), fit.name) for fit in fits]),
-        "length": np.concatenate([fit.profile.position for fit in fits]),
+        **({} if fits[0].source.file else {"length": np.concatenate([fit.profile.position for fit in fits])}),
         fits[0].axis.name: np.concatenate([fit.values for fit in fits]),
         "measured": np.concatenate([fit.profile.values for fit in fits]),
         "sigma": np.concatenate([fit.profile.sigma for fit in fits]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "BandChoice",
     "Fit",
     "ImagePlace",
+    "Source",
     "ends_of",
     "fit_spectrum",
     "place_windows",
@@ -96,15 +97,45 @@ class AxisChoice:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A spectrum before its backgrounds.
+
+    Attributes
+    ----------
+    name, colour : str
+        As table, legend and image show it.
+    profile : LineProfile
+        Without points where it was not read on an image.
+    axis : LinearAxis
+        What the positions of the profile stand for.
+    file : (path, label) or None
+        Where it comes from, if not from a layer.
+    """
+
+    name: str
+    colour: str
+    profile: LineProfile
+    axis: LinearAxis = field(default_factory=LinearAxis)
+    file: tuple[str, str] | None = None
+
+    @property
+    def values(self) -> Array:
+        """The axis at each sample."""
+        return self.axis.to_values(self.profile.position)
+
+    def on(self, axis: LinearAxis) -> Source:
+        """Return the spectrum on another axis."""
+        return replace(self, axis=axis)
+
+
+@dataclass(frozen=True)
 class Fit:
     """A spectrum with its backgrounds.
 
     Attributes
     ----------
-    name, colour : str
-        Of the line.
-    axis : LinearAxis
-    profile : LineProfile
+    source : Source
+        Its name, colour, axis and profile are those of the fit, too.
     values : ndarray, shape (n,)
         The axis at each sample.
     windows : two (low, high)
@@ -115,14 +146,31 @@ class Fit:
         Why a method has no background here, in a sentence.
     """
 
-    name: str
-    colour: str
-    axis: LinearAxis
-    profile: LineProfile
+    source: Source
     values: Array
     windows: Windows
     parts: Mapping[str, Separation] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As table and legend show it."""
+        return self.source.name
+
+    @property
+    def colour(self) -> str:
+        """On the image and in the plot."""
+        return self.source.colour
+
+    @property
+    def axis(self) -> LinearAxis:
+        """What the positions of the profile stand for."""
+        return self.source.axis
+
+    @property
+    def profile(self) -> LineProfile:
+        """What was read."""
+        return self.source.profile
 
 
 def values_along(choice: AxisChoice, image_axis: int, count: int, place: ImagePlace) -> Array:
@@ -195,25 +243,21 @@ def take_backgrounds(
     return parts, refusals
 
 
-def fit_spectrum(
-    name: str,
-    colour: str,
-    profile: LineProfile,
-    axis: LinearAxis,
-    windows: Windows,
-    methods: Sequence[str],
-    *,
-    noise: str = "none",
-) -> Fit:
+def fit_spectrum(source: Source, windows: Windows, methods: Sequence[str], *, noise: str = "none") -> Fit:
     """Take the backgrounds of a spectrum.
 
     Parameters
     ----------
+    source : Source
+    windows : two (low, high)
+        The anchors.
+    methods : sequence of str
+        Of `METHODS`.
     noise : {"none", "band", "poisson", "scatter"}
         Where the standard errors come from: nowhere, the scatter across the
-        band, counting, or the scatter in the anchor windows.
+        band (of a file: its own), counting, or the scatter in the anchor windows.
     """
-    values = axis.to_values(profile.position)
-    sigma: Any = {"none": None, "band": profile.sigma}.get(noise, noise)
-    parts, refusals = take_backgrounds(values, profile.values, windows, methods, sigma=sigma)
-    return Fit(name, colour, axis, profile, values, windows, parts, refusals)
+    sigma: Any = {"none": None, "band": source.profile.sigma}.get(noise, noise)
+    values = source.values
+    parts, refusals = take_backgrounds(values, source.profile.values, windows, methods, sigma=sigma)
+    return Fit(source, values, windows, parts, refusals)
