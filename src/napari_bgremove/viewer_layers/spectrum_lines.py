@@ -61,10 +61,13 @@ def colour_lines(shapes: Shapes) -> None:
     """Give each line its colour, so that image and plot show them alike; the next one drawn gets the next."""
     from napari.utils.colormaps.standardize_color import transform_color
 
+    # Only where it changes: each of the two draws the layer anew.
     wanted = [_colour(number) for number in range(len(shapes.data))]
     if wanted and not np.allclose(shapes.edge_color, transform_color(wanted), atol=1e-3):
-        shapes.edge_color = wanted  # only then: it draws the layer anew
-    shapes.current_edge_color = _colour(len(wanted))
+        shapes.edge_color = wanted
+    following = _colour(len(wanted))
+    if not np.allclose(transform_color(shapes.current_edge_color), transform_color(following), atol=1e-3):
+        shapes.current_edge_color = following
 
 
 def lines_of(shapes: Shapes, image: Image) -> list[DrawnLine]:
