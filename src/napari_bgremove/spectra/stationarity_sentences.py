@@ -50,8 +50,8 @@ def _say_too_few_targets(_blocks: Sequence[BlockStationarity], n_targets: int) -
 def _say_no_repeats(blocks: Sequence[BlockStationarity], n_targets: int) -> str:
     return (
         f"Each of the {n_targets} targets has one spectrum, so a background that follows the target cannot be told "
-        f"from one that varies by chance; of the variance between spectra it makes up {_list_shares(blocks)}. Add repeats, "
-        "or compare the result with a classical baseline before it is used."
+        f"from one that varies by chance; of the variance between spectra it makes up {_list_shares(blocks)}. Add "
+        "repeats, or compare the result with a classical baseline before it is used."
     )
 
 
