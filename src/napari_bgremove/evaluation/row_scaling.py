@@ -47,12 +47,14 @@ def scale_rows(rows: ArrayLike, *, scaling: str) -> Array:
 
 
 def _scale_l2(rows: Array) -> Array:
-    return rows / _check_sizes(np.linalg.norm(rows, axis=1, keepdims=True), "l2")
+    scaled: Array = rows / _check_sizes(np.linalg.norm(rows, axis=1, keepdims=True), "l2")
+    return scaled
 
 
 def _scale_snv(rows: Array) -> Array:
     centred = rows - rows.mean(axis=1, keepdims=True)
-    return centred / _check_sizes(centred.std(axis=1, keepdims=True), "snv")
+    scaled: Array = centred / _check_sizes(centred.std(axis=1, keepdims=True), "snv")
+    return scaled
 
 
 def _check_sizes(sizes: Array, scaling: str) -> Array:

@@ -132,7 +132,8 @@ def predict_by_sgd(
                     f"in epoch {epoch + 1}. Scale the rows to unit l2 norm, or lower the rate."
                 )
                 raise ComputeError(msg)
-    return folds.predict()[np.arange(len(rows)), numbers]
+    predictions: Array = folds.predict()[np.arange(len(rows)), numbers]
+    return predictions
 
 
 class _Folds:
@@ -160,7 +161,8 @@ class _Folds:
         shape = (len(batch), *self.offsets.shape)
         plain = (self.kernel[batch] @ self.coefficients.reshape(len(self.kernel), -1)).reshape(shape)
         shift = self.mean_square[:, None] * self._sums - self._along_mean
-        return np.asarray(plain - self.towards_mean[batch][..., None] * self._sums + shift)
+        answer: Array = plain - self.towards_mean[batch][..., None] * self._sums + shift
+        return answer
 
     def step(self, batch: NDArray[np.intp], rate: float) -> None:
         """Go down the gradient of the mean squared error over the rows of `batch` that each fold trains on."""
@@ -173,4 +175,5 @@ class _Folds:
 
     def predict(self) -> Array:
         """Return what every fold says of every row, shape (rows, folds, outputs)."""
-        return self.respond(np.arange(len(self.kernel))) + self.offsets
+        predictions: Array = self.respond(np.arange(len(self.kernel))) + self.offsets
+        return predictions
