@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_bgremove.spectra.one_pole import Grid, end_weights, log_retention, make_grid, run_one_pole
+from napari_bgremove.spectra.one_pole import Grid, end_weights, log_retention, make_grid, measure_end, run_one_pole
 
 RNG = np.random.default_rng(5)
 UNIFORM = make_grid(np.linspace(3, 9, 81))
@@ -13,6 +13,8 @@ UNEVEN = make_grid(np.cumsum(RNG.uniform(0.02, 0.2, 81)))
 GRIDS = pytest.mark.parametrize("grid", [UNIFORM, UNIFORM.reversed, UNEVEN, UNEVEN.reversed])
 # Up to 0.99 of the largest: there the background decays within one interval.
 SHARES = np.array([1e-6, 0.01, 0.3, 0.99])
+# A few rows and many go different ways.
+COPIES = pytest.mark.parametrize("copies", [1, 80])
 
 
 def plain(grid: Grid, kappa: float, middles: np.ndarray) -> np.ndarray:
@@ -25,11 +27,12 @@ def plain(grid: Grid, kappa: float, middles: np.ndarray) -> np.ndarray:
 
 
 @GRIDS
-def test_the_running_sum_is_the_plain_recursion_however_strong_the_decay(grid: Grid) -> None:
-    middles = RNG.normal(5, 3, (4, 80))
-    kappa = SHARES * grid.largest_kappa
+@COPIES
+def test_the_recursion_is_the_plain_one_however_strong_the_decay(grid: Grid, copies: int) -> None:
+    middles = RNG.normal(5, 3, (4 * copies, 80))
+    kappa = np.tile(SHARES, copies) * grid.largest_kappa
     retention = log_retention(grid, kappa)
-    ours = run_one_pole(retention, -np.expm1(retention) * middles, np.zeros(4))
+    ours = run_one_pole(retention, -np.expm1(retention) * middles, np.zeros(4 * copies))
     for row, k, m in zip(ours, kappa, middles, strict=True):
         np.testing.assert_allclose(row, plain(grid, k, m), rtol=1e-12, atol=1e-14 * np.abs(row).max())
 
@@ -52,6 +55,21 @@ def test_the_end_weights_give_the_last_value(grid: Grid) -> None:
     np.testing.assert_allclose((weights * middles).sum(1), last, rtol=1e-11, atol=1e-14)
     assert (weights > 0).all()
     assert (weights.sum(1) < 1 + 1e-12).all()  # a weighted mean of the data and the first value
+
+
+@GRIDS
+@COPIES
+@pytest.mark.parametrize("samples", [1, 2, 3, 64, 80])
+def test_the_end_is_measured_as_the_weights_say(grid: Grid, copies: int, samples: int) -> None:
+    grid = Grid(grid.widths[:samples], grid.later[-samples:])
+    middles = RNG.normal(5, 3, (4 * copies, samples))
+    kappa = np.tile(SHARES, copies) * grid.largest_kappa
+    height, growth = measure_end(grid, middles, kappa)
+    weights, slopes = end_weights(grid, kappa)
+    np.testing.assert_allclose(height, (weights * middles).sum(1), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(growth, (slopes * middles).sum(1), rtol=1e-10, atol=1e-13 * np.abs(growth).max())
+    last = [plain(grid, k, m)[-1] for k, m in zip(kappa, middles, strict=True)]
+    np.testing.assert_allclose(height, last, rtol=1e-11, atol=1e-13)
 
 
 @GRIDS

@@ -220,6 +220,27 @@ def test_many_at_once_are_each_on_its_own(method: Any, sigma: Any) -> None:
     assert_array_equal(np.isfinite(together.background).any(-1), drawn)
 
 
+@pytest.mark.parametrize("even", [True, False])
+def test_hundreds_at_once_are_each_on_its_own(even: bool) -> None:
+    """Many rows take other ways through memory than one."""
+    rng = np.random.default_rng(8)
+    axis = np.linspace(0, 20, 121) if even else np.cumsum(rng.uniform(0.1, 0.2, 121))
+    peaks = rng.uniform(5, 90, (600, 1)) * np.exp(-((axis - rng.uniform(7, 13, (600, 1))) ** 2))
+    measured = 200 + peaks + rng.uniform(-30, 30, (600, 1)) * (axis > 10) + rng.normal(0, 0.3, (600, 121))
+    together = solve(axis, measured, sigma="scatter")
+    both_ways = [np.count_nonzero(sign * together.kappa > 0) for sign in (1, -1)]
+    assert min(both_ways) >= 200  # so many go step by step
+    assert (together.status == "no_solution").any()
+    for row in range(0, 600, 13):
+        alone = solve(axis, measured[row], sigma="scatter")
+        assert together.status[row] == alone.status
+        scale = 1e-11 * step_of(alone)
+        assert_allclose(together.background[row], alone.background, atol=scale)
+        assert_allclose(together.kappa[row], alone.kappa, rtol=1e-10)
+        assert_allclose(together.sigma_area[row], alone.sigma_area, rtol=1e-8)
+        assert_allclose(together.uncertainty[row], alone.uncertainty, rtol=1e-8, atol=scale)
+
+
 def test_the_same_call_twice_gives_the_same_bits() -> None:
     axis, measured = SPECTRUM
     once, twice = (solve(axis, measured, sigma="scatter") for _ in range(2))

@@ -48,7 +48,7 @@ class Curve:
         return cls(np.zeros((rows, samples)), np.zeros(rows), status, np.zeros(rows, np.int64), np.zeros(rows))
 
 
-def put_rows(whole: Any, rows: NDArray[np.intp] | NDArray[np.bool_], part: Any) -> None:
+def put_rows(whole: Any, rows: NDArray[np.intp] | NDArray[np.bool_] | slice, part: Any) -> None:
     """Write every field of `part`, a dataclass of arrays, to some rows of `whole`, one of the same kind."""
     for each in fields(whole):
         getattr(whole, each.name)[rows] = getattr(part, each.name)

@@ -19,7 +19,7 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.spectra.one_pole import Grid, end_weights
+from napari_bgremove.spectra.one_pole import Grid, end_weights, measure_end
 
 __all__ = ["Roots", "find_first_roots"]
 
@@ -28,13 +28,15 @@ Index = NDArray[np.intp]
 
 _NODES_PER_DECADE = 24
 # Most roots lie within this factor of their lower bound; the range goes on from there only for the others.
-_FIRST_REACH, _FURTHER_REACH = 4.0, 16.0
+_FIRST_REACH, _FURTHER_REACH = 8.0, 16.0
 # A root at the very largest kappa is none: there the background is the data.
 _TOP = 1 - 1e-9
 # The height must pass the step by more than this share of it. A spectrum that only runs up to its higher end
 # level, a step without a peak, reaches it at very large kappa, by rounding alone.
 _MARGIN = 1e-10
 _MOST_STEPS = 60
+# Nodes that the polynomial behind the first guess goes through, with the slopes there.
+_STENCIL = 4
 _HALVINGS = 30
 _EPS = float(np.finfo(float).eps)
 
@@ -99,7 +101,7 @@ def _middle(values: Array) -> float:
 
 def _space(start: float, stop: float) -> Array:
     reach = max(stop / start, 1.0)
-    count = int(_NODES_PER_DECADE * log10(reach)) + 2
+    count = max(int(_NODES_PER_DECADE * log10(reach)) + 2, _STENCIL)
     return np.asarray(start * reach ** (np.arange(count) / (count - 1)))
 
 
@@ -161,7 +163,38 @@ def _guess(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index) -> 
     d0, d1 = (rise / np.where(slope > 0, slope, np.inf) for slope in (slopes[rows, at], slopes[rows, at + 1]))
     t = -y0 / np.where(rise > 0, rise, np.inf)
     guess = k0 + t * (d0 + t * (3 * (k1 - k0) - 2 * d0 - d1 + t * (d0 + d1 - 2 * (k1 - k0))))
-    return np.asarray(np.clip(guess, k0, k1))
+    return _refine(nodes, gaps, slopes, rows, at, np.clip(guess, k0, k1))
+
+
+def _refine(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index, guess: Array) -> Array:
+    """Take one step of Newton on the polynomial through four nodes and their slopes: a pass over the spectrum less.
+
+    Its variable is the logarithm of kappa, in which the nodes are evenly
+    spaced, counted from the first of the four.
+    """
+    apart = np.log(nodes[1] / nodes[0])
+    first = np.clip(at - 1, 0, len(nodes) - _STENCIL)
+    taken = first[:, None] + np.arange(_STENCIL)
+    here = rows[:, None], taken
+    known = np.hstack([gaps[here], slopes[here] * nodes[taken] * apart])
+    place = np.log(guess / nodes[first]) / apart
+    powers = place[:, None] ** np.arange(2 * _STENCIL)
+    coefficients = known @ _THROUGH_NODES
+    height = np.einsum("ij,ij->i", coefficients, powers)
+    growth = np.einsum("ij,ij->i", coefficients[:, 1:] * np.arange(1, 2 * _STENCIL), powers[:, :-1])
+    moved = guess * np.exp(-apart * height / np.where(growth > 0, growth, np.inf))
+    return np.asarray(np.clip(moved, nodes[at], nodes[at + 1]))
+
+
+def _through_nodes() -> Array:
+    """Coefficients of the polynomial that has given values, then given slopes, at 0, 1, 2 ...: one row for each."""
+    places, power = np.arange(_STENCIL)[:, None], np.arange(2 * _STENCIL)
+    values = places.astype(float) ** power
+    slopes = power * places.astype(float) ** np.maximum(power - 1, 0)
+    return np.asarray(np.linalg.inv(np.vstack([values, slopes])).T)
+
+
+_THROUGH_NODES = _through_nodes()
 
 
 def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -170,7 +203,7 @@ def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Ar
     kappa = (low + high) / 2
     best, height = kappa, np.full(len(kappa), -np.inf)
     for _ in range(_HALVINGS):
-        value, slope = _evaluate(grid, middles, kappa)
+        value, slope = measure_end(grid, middles, kappa)
         better = value > height
         best, height = np.where(better, kappa, best), np.where(better, value, height)
         low, high = np.where(slope > 0, kappa, low), np.where(slope > 0, high, kappa)
@@ -202,7 +235,7 @@ def _step(
     grid: Grid, middles: Array, step: Array, low: Array, high: Array, kappa: Array, rounding: Array
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
     """One step of Newton; where it would leave the bracket, to its middle. Also the new bracket, and who settled."""
-    height, growth = _evaluate(grid, middles, kappa)
+    height, growth = measure_end(grid, middles, kappa)
     gap = height - step
     short = gap < 0
     low, high = np.where(short, kappa, low), np.where(short, high, kappa)
@@ -214,9 +247,3 @@ def _step(
     settled = inside & (change * change * step < _EPS * growth * kappa)
     settled |= (np.abs(gap) <= rounding) | (change <= 2 * _EPS)
     return moved, low, high, settled
-
-
-def _evaluate(grid: Grid, middles: Array, kappa: Array) -> tuple[Array, Array]:
-    """Height at the end of high intensity, and its growth with kappa."""
-    weights, changes = end_weights(grid, kappa)
-    return np.einsum("ij,ij->i", weights, middles), np.einsum("ij,ij->i", changes, middles)

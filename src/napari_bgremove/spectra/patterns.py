@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Rows are worked on in blocks of about this many samples, which stay in the cache.
-_BLOCK = 2**17
+_BLOCK = 2**18
 _FEWEST = 3
 
 
@@ -52,7 +52,7 @@ def solve_patterns(
     if rows.size and rows.size <= _BLOCK and np.isfinite(rows).all():
         variances = None if noise is None else sample_variances(noise, rows, ends)
         return solve_rows(axis, rows, ends, solver, variances)
-    whole = Solution.blank(*rows.shape)
+    whole = Solution.blank(*rows.shape, uncertain=noise is not None)
     for members, usable in _group(rows):
         kept = slice(None) if usable.all() else np.flatnonzero(usable)
         try:
@@ -90,8 +90,12 @@ def _group(rows: Array) -> Iterator[tuple[Index, NDArray[np.bool_]]]:
         yield np.flatnonzero(member.reshape(-1) == number), usable[at]
 
 
-def _blocks(members: Index, samples: int) -> list[Index]:
-    return np.array_split(members, min(len(members), -(-members.size * samples // _BLOCK)))
+def _blocks(members: Index, samples: int) -> list[Index] | list[slice]:
+    """Cut rows into blocks: slices, which cost no copy, where they are neighbours."""
+    blocks = np.array_split(members, min(len(members), -(-members.size * samples // _BLOCK)))
+    if members[-1] - members[0] + 1 > len(members):
+        return blocks
+    return [slice(int(block[0]), int(block[-1]) + 1) for block in blocks]
 
 
 def _spread(part: Solution, usable: NDArray[np.bool_]) -> Solution:
@@ -99,7 +103,9 @@ def _spread(part: Solution, usable: NDArray[np.bool_]) -> Solution:
     if usable.all():
         return part
     for name in ("background", "sigma_background"):
-        curve = np.full((len(part.status), len(usable)), np.nan)
-        curve[:, usable] = getattr(part, name)
-        setattr(part, name, curve)
+        known = getattr(part, name)
+        if known.shape[1]:
+            curve = np.full((len(known), len(usable)), np.nan)
+            curve[:, usable] = known
+            setattr(part, name, curve)
     return part

@@ -83,7 +83,7 @@ class _Gradient:
     low: Array
     high: Array
 
-    def pull(self, noise: RangeNoise) -> tuple[Array, Array]:
+    def covary(self, noise: RangeNoise) -> tuple[Array, Array]:
         """Covariance of the number with each sample of the range, and with the lower end level."""
         samples = self.samples * noise.samples
         at_low = noise.low.share * samples[:, 0] + self.low * noise.low.variance
@@ -91,12 +91,17 @@ class _Gradient:
         samples[:, -1] += noise.high.share * self.high * noise.samples[:, -1]
         return samples, at_low
 
-    def sigma(self, noise: RangeNoise) -> Array:
-        """Standard error; a sample at an inner edge counts in the range and in its level."""
-        samples, at_low = self.pull(noise)
-        at_high = self.high * noise.high.variance + noise.high.share * self.samples[:, -1] * noise.samples[:, -1]
-        variance = np.einsum("ij,ij->i", samples, self.samples) + self.low * at_low + self.high * at_high
-        return np.asarray(np.sqrt(variance))
+    def sum_squares(self, noise: RangeNoise) -> Array:
+        """Variance by the samples of the range alone."""
+        return np.asarray(np.einsum("ij,ij->i", self.samples * noise.samples, self.samples))
+
+    def variance(self, noise: RangeNoise, squares: Array) -> Array:
+        """Variance, from `sum_squares`; a sample at an inner edge counts in the range and in its level."""
+        total = squares.copy()
+        for level, slope, edge in ((noise.low, self.low, 0), (noise.high, self.high, -1)):
+            shared = level.share * self.samples[:, edge] * noise.samples[:, edge]
+            total += slope * (2 * shared + slope * level.variance)
+        return total
 
 
 def propagate(grid: Grid, above: Array, step: Array, kappa: Array, background: Array, *, noise: RangeNoise) -> Sigmas:
@@ -124,14 +129,14 @@ def propagate(grid: Grid, above: Array, step: Array, kappa: Array, background: A
     middles = middles_of(above)
     slope = np.einsum("ij,ij->i", changes, middles)
     to_kappa = _Gradient(_on_samples(weights) / -slope[:, None], (weights.sum(axis=1) - 1) / slope, 1 / slope)
+    squares = to_kappa.sum_squares(noise)
+    # The net area is step / kappa. Its derivatives are added up before they are squared: for small steps they cancel.
     stretch = -step / kappa**2
-    to_area = _Gradient(
-        stretch[:, None] * to_kappa.samples, stretch * to_kappa.low - 1 / kappa, stretch * to_kappa.high + 1 / kappa
-    )
-    sigma_kappa = to_kappa.sigma(noise)
-    pull = to_kappa.pull(noise)
-    variance = _background_variance(grid, middles, kappa, background, noise, sigma_kappa**2, pull)
-    return Sigmas(sigma_kappa, to_area.sigma(noise), _root(variance))
+    edges = to_kappa.samples[:, [0, -1]] * stretch[:, None]
+    to_area = _Gradient(edges, stretch * to_kappa.low - 1 / kappa, stretch * to_kappa.high + 1 / kappa)
+    of_kappa, of_area = to_kappa.variance(noise, squares), to_area.variance(noise, stretch**2 * squares)
+    of_background = _background_variance(grid, middles, kappa, background, noise, of_kappa, to_kappa.covary(noise))
+    return Sigmas(_root(of_kappa), _root(of_area), _root(of_background))
 
 
 def propagate_flat(grid: Grid, above: Array, *, noise: RangeNoise) -> Sigmas:
@@ -150,7 +155,8 @@ def propagate_flat(grid: Grid, above: Array, *, noise: RangeNoise) -> Sigmas:
         to_area = _Gradient(_on_samples(pieces), first / area - grid.length, -first / area)
         share = growth / area[:, None]
         variance = (1 - share) ** 2 * noise.low.variance[:, None] + share**2 * noise.high.variance[:, None]
-        return Sigmas(to_kappa.sigma(noise), to_area.sigma(noise), _root(variance))
+        of_kappa, of_area = (one.variance(noise, one.sum_squares(noise)) for one in (to_kappa, to_area))
+        return Sigmas(_root(of_kappa), _root(of_area), _root(variance))
 
 
 def _background_variance(
@@ -160,7 +166,7 @@ def _background_variance(
     background: Array,
     noise: RangeNoise,
     of_kappa: Array,
-    pull: tuple[Array, Array],
+    with_kappa: tuple[Array, Array],
 ) -> Array:
     """Variance along the curve: at fixed kappa, of kappa, and of both together, each a recursion of its own."""
     retention = log_retention(grid, kappa)
@@ -169,18 +175,24 @@ def _background_variance(
     fading = -4 * grid.widths / (2 + kappa[:, None] * grid.widths) ** 2
     by_kappa = run_one_pole(retention, fading * (background[:, :-1] - middles), np.zeros(len(kappa)))
     at_fixed_kappa = run_one_pole(2 * retention, _fresh_variance(keep, half, noise), noise.low.variance)
-    samples, start = pull
+    samples, start = with_kappa
     together = run_one_pole(retention, half * (samples[:, :-1] + samples[:, 1:]), start)
-    return np.asarray(at_fixed_kappa + by_kappa * (2 * together + by_kappa * of_kappa[:, None]))
+    together *= 2
+    together += by_kappa * of_kappa[:, None]
+    together *= by_kappa
+    together += at_fixed_kappa
+    return together
 
 
 def _fresh_variance(keep: Array, half: Array, noise: RangeNoise) -> Array:
     """What each interval adds to the variance: both its samples, the first of which the curve has met before."""
     earlier, later = noise.samples[:, :-1], noise.samples[:, 1:]
-    own = np.empty_like(earlier)
-    own[:, 0] = noise.low.share
-    own[:, 1:] = half if half.shape[1] == 1 else half[:, :-1]
-    return np.asarray(half * (2 * keep * own * earlier + half * (earlier + later)))
+    before = half if half.shape[1] == 1 else np.hstack([half[:, :1], half[:, :-1]])
+    fresh = half * (2 * keep * before + half) * earlier
+    fresh += half**2 * later
+    # The curve has met the first sample in the lower end level alone.
+    fresh[:, 0] += 2 * half[:, 0] * keep[:, 0] * (noise.low.share - before[:, 0]) * earlier[:, 0]
+    return np.asarray(fresh)
 
 
 def _on_samples(weights: Array) -> Array:

@@ -29,7 +29,10 @@ _ROUNDING = 4 * np.finfo(float).eps
 
 @dataclass
 class Solution:
-    """What is known about each row; shapes (rows,), (rows, 2) for both ends, (rows, n) along the axis."""
+    """What is known about each row; shapes (rows,), (rows, 2) for both ends, (rows, n) along the axis.
+
+    `sigma_background` is (rows, 0) where no standard errors were asked for.
+    """
 
     status: NDArray[np.uint8]
     kappa: Array
@@ -46,12 +49,13 @@ class Solution:
     sigma_background: Array
 
     @classmethod
-    def blank(cls, rows: int, samples: int) -> Solution:
+    def blank(cls, rows: int, samples: int, *, uncertain: bool) -> Solution:
         """Nothing known yet: no data, and NaN everywhere."""
         status, evaluations = np.full(rows, CODES["no_data"], np.uint8), np.zeros(rows, np.int64)
         kappa, net_area, min_net, shortfall, sigma_kappa, sigma_area = np.full((6, rows), np.nan)
         levels, level_sigmas, mismatch = np.full((3, rows, 2), np.nan)
-        background, sigma_background = np.full((2, rows, samples), np.nan)
+        background = np.full((rows, samples), np.nan)
+        sigma_background = np.full((rows, samples if uncertain else 0), np.nan)
         return cls(
             status, kappa, net_area, min_net, shortfall, evaluations, sigma_kappa, sigma_area,
             levels, level_sigmas, mismatch, background, sigma_background,
@@ -85,7 +89,7 @@ def solve_rows(axis: Array, values: Array, ends: Ends, solver: Solver, variances
     variances : ndarray, shape (rows, n), or None
         Of each sample; without it no standard errors are computed.
     """
-    solution = Solution.blank(*values.shape)
+    solution = Solution.blank(*values.shape, uncertain=variances is not None)
     _note_ends(solution, values, ends, variances)
     grid = make_grid(axis[ends[0].inner : ends[1].inner + 1])
     rising = solution.levels[:, 1] > solution.levels[:, 0]
