@@ -1,4 +1,4 @@
-"""What a training leaves behind for people, beside its models: its origin, its curve, its pinned patch."""
+"""What a training leaves behind for people, beside its models: its origin and its curve."""
 
 from __future__ import annotations
 
@@ -11,38 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_bgremove._files import atomic_write
-from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.images.patch_set import PatchSet
-from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
 if TYPE_CHECKING:
-    import torch
-
-    from napari_bgremove.learning.datasets import Dataset
-    from napari_bgremove.learning.networks import AdditiveNetwork
     from napari_bgremove.learning.training import EpochDone
 
-__all__ = ["append_metrics", "drop_old_epochs", "write_preview", "write_run_record"]
+__all__ = ["append_metrics", "drop_old_epochs", "hash_file", "write_run_record"]
 
 KEPT_EPOCHS = 10
 
 
-def write_run_record(
-    folder: RunFolder, job: TrainJob, recipe: SaxsUnetRecipe, patches: Mapping[str, PatchSet], *, processes: int
-) -> None:
-    """Write run.json: recipe, hashes and metadata of the patches by role, versions."""
+def write_run_record(folder: RunFolder, record: Mapping[str, Any], *, processes: int) -> None:
+    """Write run.json: what the trainee tells of its recipe and data, and the versions."""
     from napari_bgremove.learning.devices import describe_software
 
-    record = {
-        "recipe": recipe.to_dict(),
-        "data": {role: _file_hash(Path(getattr(job, role))) for role in patches},
-        "shots": {role: len(one.shot_names) for role, one in patches.items()},
-        "patches": {role: {"patches": len(one), **one.metadata} for role, one in patches.items()},
-        "versions": describe_software(),
-        "processes": processes,
-    }
-    atomic_write(folder.path / "run.json", json.dumps(record, indent=1))
+    whole = {**record, "versions": describe_software(), "processes": processes}
+    atomic_write(folder.path / "run.json", json.dumps(whole, indent=1))
 
 
 def append_metrics(folder: RunFolder, done: EpochDone) -> None:
@@ -62,18 +46,6 @@ def append_metrics(folder: RunFolder, done: EpochDone) -> None:
     atomic_write(folder.metrics, text.getvalue())
 
 
-def write_preview(
-    folder: RunFolder, epoch: int, network: AdditiveNetwork, validation: Dataset, device: torch.device
-) -> None:
-    """Predict the first validation pair, which is the same after every epoch, and write it."""
-    from napari_bgremove.learning.inference import ApplyOptions, predict_tiles
-
-    pair = {name: values[:, 0] for name, values in validation.batch(0, [0]).items()}
-    parts = predict_tiles(network, pair["measured"], options=ApplyOptions(device=device))
-    predicted = dict(zip(("predicted_signal", "predicted_background"), parts, strict=True))
-    folder.write_preview(epoch, {name: values[0] for name, values in (pair | predicted).items()})
-
-
 def drop_old_epochs(folder: RunFolder, epoch: int, *, keep_every: int) -> None:
     """Remove the weights of epochs that are neither among the last nor kept for good."""
     for old in list(folder.kept_epochs()):
@@ -81,7 +53,8 @@ def drop_old_epochs(folder: RunFolder, epoch: int, *, keep_every: int) -> None:
             folder.epoch_model(old).unlink()
 
 
-def _file_hash(path: Path) -> dict[str, str]:
+def hash_file(path: Path) -> dict[str, str]:
+    """Return name and SHA-256 of a file."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

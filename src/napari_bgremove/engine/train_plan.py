@@ -1,4 +1,4 @@
-"""What a training starts from, settled before anything is computed: its patches, recipe and folder."""
+"""What a training starts from, settled before anything is computed: its data, recipe and folder."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.errors import ComputeError, ReadError
-from napari_bgremove.images.patch_set import PatchSet
-from napari_bgremove.io.patch_sets import read_patch_set
-from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.engine.trainee import prepare_training
+from napari_bgremove.errors import ReadError
 
-if TYPE_CHECKING:
-    from napari_bgremove.learning.model_file import LoadedModel
-
-__all__ = ["change_job", "change_run", "check_training", "create_run", "read_initial", "read_patches", "recipe_of"]
-
-NETWORK_STRIDE = 8  # three poolings by two
+__all__ = ["change_job", "change_run", "check_training", "create_run"]
 
 
 def check_training(job: TrainJob) -> None:
@@ -38,11 +31,9 @@ def check_training(job: TrainJob) -> None:
     from napari_bgremove.learning.devices import pick_device
 
     pick_device(job.device)
-    signal, background = read_patches(job)
-    recipe = recipe_of(job, signal, background)
-    recipe.build_datasets(signal, background)
+    trainee = prepare_training(job)
     if job.start_from is not None:
-        read_initial(Path(job.start_from), recipe)
+        trainee.load(Path(job.start_from))
 
 
 def create_run(folder: RunFolder, job: TrainJob) -> None:
@@ -141,68 +132,3 @@ def _is_training(job: Path) -> bool:
     except ValueError:
         return False
     return isinstance(content, dict) and content.get("kind") == "train"
-
-
-def read_patches(job: TrainJob) -> tuple[PatchSet, PatchSet]:
-    """Return the signal and the background patches of a job, once they are known to fit together.
-
-    Raises
-    ------
-    ReadError
-        When a file cannot be used, was given for the other role, or the sizes differ.
-    """
-    signal, background = read_patch_set(Path(job.signal)), read_patch_set(Path(job.background))
-    _check_patches(signal, background)
-    return signal, background
-
-
-def recipe_of(job: TrainJob, signal: PatchSet, background: PatchSet) -> SaxsUnetRecipe:
-    """Return the job's recipe, with what the patches say of how they were cut.
-
-    Where they say nothing (they were not cut by `bgremove patches`), the word
-    of the job stands; where shots differ, no single number is true: None.
-    """
-    told: dict[str, Any] = {"patch": signal.patch, "signal_patches": len(signal), "background_patches": len(background)}
-    if "min_intensity_from" in signal.metadata:
-        chosen = signal.metadata["min_intensity_from"] == "option"
-        told["min_intensity"] = _single_number(signal.metadata.get("min_intensity")) if chosen else None
-    for name in ("mask_threshold", "mask_grow"):
-        if name in background.metadata:
-            told[name] = _single_number(background.metadata[name])
-    return dataclasses.replace(job.recipe, **told)
-
-
-def _single_number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
-
-
-def read_initial(path: Path, recipe: SaxsUnetRecipe) -> LoadedModel:
-    """Return the model to begin or to go on with.
-
-    Raises
-    ------
-    ModelFileError
-        When the file cannot be used.
-    ComputeError
-        When it holds another network than the recipe asks for.
-    """
-    from napari_bgremove.learning.model_file import read_model
-
-    loaded = read_model(path)
-    if loaded.network.spec != recipe.build_spec():
-        msg = f"'{path}' holds another network than the recipe asks for; give the recipe of that model."
-        raise ComputeError(msg)
-    return loaded
-
-
-def _check_patches(signal: PatchSet, background: PatchSet) -> None:
-    for patches, role in ((signal, "signal"), (background, "background")):
-        if patches.role != role:
-            msg = f"'{role}' must be a file of {role} patches; found {patches.role} patches. Exchange the files?"
-            raise ReadError(msg)
-    if signal.patch != background.patch or signal.patch % NETWORK_STRIDE:
-        msg = (
-            f"'patches' must have one side, a multiple of {NETWORK_STRIDE} pixels; found {signal.patch} (signal) and "
-            f"{background.patch} (background). Extract them again with one patch size, as 128."
-        )
-        raise ReadError(msg)

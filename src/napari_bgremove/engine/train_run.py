@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.engine.run_record import append_metrics, drop_old_epochs, write_preview, write_run_record
-from napari_bgremove.engine.train_plan import read_initial, read_patches, recipe_of
-from napari_bgremove.engine.training_data import describe_training_data
-from napari_bgremove.images.pairs import measure_hit_share
+from napari_bgremove.engine.run_record import append_metrics, drop_old_epochs, write_run_record
+from napari_bgremove.engine.trainee import prepare_training
 
 if TYPE_CHECKING:
     import torch
 
     from napari_bgremove.learning.distributed import Ranks
-    from napari_bgremove.learning.networks import AdditiveNetwork
     from napari_bgremove.learning.training import EpochDone, Training
 
 __all__ = ["run_training"]
@@ -92,31 +89,13 @@ class _Run:
 
     def __post_init__(self) -> None:
         from napari_bgremove.learning.devices import describe_device
-        from napari_bgremove.learning.training import Training
 
-        signal, background = read_patches(self.job)
-        self.recipe = recipe_of(self.job, signal, background)
-        training, held = self.recipe.build_datasets(signal, background)
-        training = dataclasses.replace(training, samples=self.job.samples_per_epoch)
-        self.network: AdditiveNetwork = self.recipe.build_network()
-        self.best = float("inf")
-        # What a model file tells of its training, besides how far it got.
-        self.provenance: dict[str, Any] = {
-            "trained_on": describe_training_data(signal, background),
-            "hit_share": round(measure_hit_share(background.patches), 5),
-        }
+        self.trainee = prepare_training(self.job)
         if self.job.start_from is not None:
-            self.provenance["started_from"] = Path(self.job.start_from).name
+            self.trainee.provenance["started_from"] = Path(self.job.start_from).name
+        self.best = float("inf")
         restored = self._read_checkpoint()
-        self.training: Training = Training(
-            self.network,
-            self.recipe.build_objective(),
-            training,
-            dataclasses.replace(held, samples=self.job.validation_samples),
-            self.recipe.build_train_options(precision=self.job.precision),
-            self.device,
-            self.ranks,
-        )
+        self.training: Training = self.trainee.build_training(self.device, self.ranks)
         if restored is not None:
             self.training.restore(*restored)
         self.emit(
@@ -124,13 +103,12 @@ class _Run:
             device=describe_device(self.device),
             epoch=self.training.epoch,
             step=self.training.step,
-            epochs=self.recipe.epochs,
+            epochs=self.trainee.epochs,
             steps=self.training.steps,
             resumed=restored is not None,
         )
         if self.ranks.is_first:
-            patches = {"signal": signal, "background": background}
-            write_run_record(self.folder, self.job, self.recipe, patches, processes=self.ranks.size)
+            write_run_record(self.folder, self.trainee.record(), processes=self.ranks.size)
 
     def go(self, should_stop: Callable[[], bool]) -> str:
         """Iterate the training and write what happens."""
@@ -193,7 +171,7 @@ class _Run:
         if not self.ranks.is_first:
             return
         loss = done.validation.get("loss", done.training["loss"])
-        self.provenance["validation_loss"] = float(f"{loss:.6g}")
+        self.trainee.provenance["validation_loss"] = float(f"{loss:.6g}")
         if loss < self.best:
             # Before the checkpoint that knows of it: a kill between the two
             # repeats the epoch, and loses no best model.
@@ -203,8 +181,7 @@ class _Run:
         self._write(self.folder.epoch_model(done.epoch))
         drop_old_epochs(self.folder, done.epoch, keep_every=self.job.keep_every)
         append_metrics(self.folder, done)
-        assert self.training.validation is not None  # built above
-        write_preview(self.folder, done.epoch, self.network, self.training.validation, self.device)
+        self.folder.write_preview(done.epoch, self.trainee.preview(self.device))
         # Last: who hears of an epoch finds its files.
         self.emit(
             "epoch",
@@ -224,28 +201,23 @@ class _Run:
     def _write(self, path: Path, *, training: Any = None, progress: dict[str, float] | None = None) -> None:
         from napari_bgremove.learning.model_file import write_model
 
-        description = self.recipe.build_description(
-            self.network,
-            epochs_done=self.training.epoch,
-            steps_per_epoch=self.training.steps,
-            written=time.time(),
-            **self.provenance,
+        description = self.trainee.describe(
+            epochs_done=self.training.epoch, steps_per_epoch=self.training.steps, written=time.time()
         )
         if progress:
             description = description.model_copy(update={"progress": progress})
-        write_model(path, self.network, description, training=training)
+        write_model(path, self.trainee.network, description, training=training)
 
     def _read_checkpoint(self) -> tuple[Any, dict[str, float]] | None:
         resumed = self.folder.model.exists()
         source = self.folder.model if resumed else self.job.start_from
         if source is None:
             return None
-        loaded = read_initial(Path(source), self.recipe)
-        self.network.load_state_dict(loaded.network.state_dict())
+        loaded = self.trainee.load(Path(source))
         if not resumed:
             return None
         if "validation_loss" in loaded.description.provenance:
-            self.provenance["validation_loss"] = loaded.description.provenance["validation_loss"]
+            self.trainee.provenance["validation_loss"] = loaded.description.provenance["validation_loss"]
         numbers = dict(loaded.description.progress)
         self.best = numbers.pop("best", float("inf"))
         return loaded.training, numbers
