@@ -11,16 +11,15 @@ checkpoint is the same file with the optimizer's moments added.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Generic, TypeVar, get_args
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 from torch import Tensor
 
 from napari_bgremove._files import atomic_write
@@ -34,59 +33,43 @@ from napari_bgremove._model_header import (
     text_digest,
 )
 from napari_bgremove.errors import ModelFileError
-from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, build_network
+from napari_bgremove.learning.model_description import ModelDescription, SpectraModelDescription
+from napari_bgremove.learning.networks import AdditiveNetwork, Network, SpectroscopyNet, build_network
+from napari_bgremove.learning.self_test import measure_deviation, predict_pattern
 
-__all__ = ["LoadedModel", "ModelDescription", "read_description", "read_model", "write_model"]
+__all__ = [
+    "LoadedModel",
+    "LoadedSpectraModel",
+    "ModelDescription",
+    "SpectraModelDescription",
+    "read_description",
+    "read_model",
+    "read_spectra_model",
+    "write_model",
+]
 
-_SELFTEST_SIZE = 64
 # The tolerance bioimage.io uses for its own test tensors.
 _SELFTEST_TOLERANCE = 1e-3
 
+Description = ModelDescription | SpectraModelDescription
+AnyNetwork = TypeVar("AnyNetwork", AdditiveNetwork, SpectroscopyNet)
+AnyDescription = TypeVar("AnyDescription", ModelDescription, SpectraModelDescription)
 
-Percentile = Annotated[float, Field(ge=0, le=100)]
-
-
-class ModelDescription(BaseModel):
-    """What a model file says about itself.
-
-    `normalization`, `percentiles` and `tile` are what the network was trained
-    with and are applied with, `merge` and `padded` how its predictions become
-    an image; `recipe` and `provenance` are for people. A file that says
-    nothing of `padded` is from before it was stored, and means True.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    network: NetworkSpec
-    normalization: Literal["conserving", "literal"] = "conserving"
-    percentiles: tuple[Percentile, Percentile] = (1.0, 99.95)
-    tile: int = Field(default=128, ge=8, le=4096, multiple_of=8)
-    merge: Literal["weighted", "median", "mean"] = "weighted"
-    padded: bool = True
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    provenance: dict[str, Any] = Field(default_factory=dict)
-    progress: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
-    tensors_sha256: str = Field(default="", max_length=64)
-
-    @field_validator("percentiles")
-    @classmethod
-    def _check_order(cls, percentiles: tuple[float, float]) -> tuple[float, float]:
-        if not percentiles[0] < percentiles[1]:
-            msg = f"must rise, found {percentiles[0]} and {percentiles[1]}"
-            raise ValueError(msg)
-        return percentiles
+# What AdamW and SGD remember of each parameter.
+_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
+# Names of safetensors for what a network may hold; counters of batch normalisation are whole.
+_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 
 
 @dataclass(frozen=True)
-class LoadedModel:
+class _Loaded(Generic[AnyNetwork, AnyDescription]):
     """A network ready to use, with its description.
 
     Attributes
     ----------
-    network : AdditiveNetwork
+    network : AdditiveNetwork or SpectroscopyNet
         On the CPU, in evaluation mode.
-    description : ModelDescription
+    description : ModelDescription or SpectraModelDescription
     sha256 : str
         Of the tensors: names the model in provenance.
     training : mapping of str to Tensor
@@ -97,18 +80,26 @@ class LoadedModel:
         from the output it had where it was written, relative to its largest value.
     """
 
-    network: AdditiveNetwork
-    description: ModelDescription
+    network: AnyNetwork
+    description: AnyDescription
     sha256: str
     path: Path
     deviation: float
     training: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+class LoadedModel(_Loaded[AdditiveNetwork, ModelDescription]):
+    """A network for images, with its description."""
+
+
+class LoadedSpectraModel(_Loaded[SpectroscopyNet, SpectraModelDescription]):
+    """A network for spectra, with its description."""
+
+
 def write_model(
     path: str | os.PathLike[str],
-    network: AdditiveNetwork,
-    description: ModelDescription,
+    network: Network,
+    description: Description,
     *,
     training: Mapping[str, Tensor] | None = None,
 ) -> str:
@@ -126,7 +117,7 @@ def write_model(
     """
     tensors = {f"model/{name}": value for name, value in network.state_dict().items()}
     tensors |= dict(training or {})
-    tensors |= dict(zip(("selftest/signal", "selftest/background"), _predict_pattern(network), strict=True))
+    tensors |= dict(zip(("selftest/signal", "selftest/background"), predict_pattern(network), strict=True))
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
     }
@@ -145,13 +136,13 @@ def write_model(
 
 
 def read_description(path: str | os.PathLike[str]) -> ModelDescription:
-    """Read what a model file says about itself, without its tensors."""
+    """Read what the model file of an image network says about itself, without its tensors."""
     path = Path(path)
-    return _describe(path, read_header(path))
+    return _describe(path, read_header(path), ModelDescription)
 
 
 def read_model(path: str | os.PathLike[str]) -> LoadedModel:
-    """Read a model file and prove that it is whole.
+    """Read the model file of an image network and prove that it is whole.
 
     Raises
     ------
@@ -159,9 +150,18 @@ def read_model(path: str | os.PathLike[str]) -> LoadedModel:
         One sentence with the file and the reason: not a model file, damaged,
         of another architecture, or not computing what it should.
     """
-    path = Path(path)
+    return LoadedModel(**_read(Path(path), ModelDescription))
+
+
+def read_spectra_model(path: str | os.PathLike[str]) -> LoadedSpectraModel:
+    """Read the model file of a network for spectra and prove that it is whole; errors as for `read_model`."""
+    return LoadedSpectraModel(**_read(Path(path), SpectraModelDescription))
+
+
+def _read(path: Path, kind: type[AnyDescription]) -> dict[str, Any]:
+    """Return what a loaded model consists of, by the names of its fields."""
     header, content = _read_whole(path)
-    description = _describe(path, header)
+    description = _describe(path, header, kind)
     with torch.device("meta"):  # shapes only: nothing is allocated for a file that lies
         _check_table(path, header, build_network(description.network, seed=0))
     try:
@@ -178,7 +178,7 @@ def read_model(path: str | os.PathLike[str]) -> LoadedModel:
     network.load_state_dict(weights)
     network.eval()
     expected = tensors["selftest/signal"], tensors["selftest/background"]
-    deviation = _self_test(network, expected)
+    deviation = measure_deviation(network, expected)
     if deviation > _SELFTEST_TOLERANCE:
         msg = (
             f"'{path.name}' does not compute on this machine what it computed when it was written; its "
@@ -186,35 +186,10 @@ def read_model(path: str | os.PathLike[str]) -> LoadedModel:
         )
         raise ModelFileError(msg)
     training = {n: t for n, t in tensors.items() if not n.startswith(("model/", "selftest/"))}
-    return LoadedModel(network, description, digest, path, deviation, training)
-
-
-def _self_test(network: AdditiveNetwork, expected: tuple[Tensor, Tensor]) -> float:
-    """Return the largest deviation from the expected output, relative to its largest value."""
-    deviation = 0.0
-    for now, then in zip(_predict_pattern(network), expected, strict=True):
-        scale = max(float(then.abs().max()), 1e-3)
-        worst = float((now - then).abs().max()) / scale
-        deviation = max(deviation, worst if math.isfinite(worst) else math.inf)  # max() would lose a NaN
-    return deviation
-
-
-def _predict_pattern(network: AdditiveNetwork) -> tuple[Tensor, Tensor]:
-    device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    with torch.inference_mode():
-        signal, background = network(_pattern().to(device))
-    network.train(was_training)
-    return signal[0, 0].float().cpu(), background[0, 0].float().cpu()
-
-
-def _pattern() -> Tensor:
-    """Make the self-test input from a formula: no random generator, no file."""
-    n = torch.arange(_SELFTEST_SIZE, dtype=torch.float64)
-    wave = 0.5 + 0.5 * torch.sin(0.37 * n[:, None] + 0.11 * n[None, :] ** 1.5)
-    spots = (torch.cos(1.7 * n[:, None]) * torch.cos(2.3 * n[None, :])) > 0.9
-    return (0.3 * wave + 0.7 * spots).clamp(0, 1).float()[None, None]
+    return {
+        "network": network, "description": description, "sha256": digest, "path": path, "deviation": deviation,
+        "training": training,
+    }  # fmt: skip
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
@@ -233,10 +208,14 @@ def _read_whole(path: Path) -> tuple[dict[str, Any], bytes]:
     return parse_header(path.name, content), content
 
 
-def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
+def _describe(path: Path, header: Mapping[str, Any], kind: type[AnyDescription]) -> AnyDescription:
     raw = parse_description(path.name, header)
+    subject = _subject_of(raw)
+    if subject not in (None, kind.subject):
+        msg = f"'{path.name}' must be a model for {kind.subject}; found one for {subject}. Choose another file."
+        raise ModelFileError(msg)
     try:
-        return ModelDescription.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "description"
@@ -245,10 +224,27 @@ def _describe(path: Path, header: Mapping[str, Any]) -> ModelDescription:
         raise ModelFileError(msg) from error
 
 
-def _check_table(path: Path, header: Mapping[str, Any], network: AdditiveNetwork) -> None:
+def _subject_of(raw: Any) -> str | None:
+    """Return what the named architecture takes apart; None for one that is not ours."""
+    network = raw.get("network") if isinstance(raw, dict) else None
+    family = network.get("family") if isinstance(network, dict) else None
+    kinds: tuple[type[Description], ...] = (ModelDescription, SpectraModelDescription)
+    families = {kind.subject: _families_of(kind) for kind in kinds}
+    return next((subject for subject, known in families.items() if family in known), None)
+
+
+def _families_of(kind: type[Description]) -> tuple[Any, ...]:
+    spec = kind.model_fields["network"].annotation
+    assert spec is not None  # both are annotated above
+    return get_args(spec.model_fields["family"].annotation)
+
+
+def _check_table(path: Path, header: Mapping[str, Any], network: Network) -> None:
     """Compare names, shapes and dtypes with the architecture before anything is allocated."""
-    expected = {f"model/{name}": list(t.shape) for name, t in network.state_dict().items()}
-    expected |= {f"selftest/{part}": [_SELFTEST_SIZE] * 2 for part in ("signal", "background")}
+    state = network.state_dict()
+    expected = {f"model/{name}": list(t.shape) for name, t in state.items()}
+    expected |= {f"selftest/{part}": list(network.pattern_shape) for part in ("signal", "background")}
+    dtypes = {f"model/{name}": _DTYPES[t.dtype] for name, t in state.items()}
     parameters = {name: list(p.shape) for name, p in network.named_parameters()}
     found = {name: entry for name, entry in header.items() if name != "__metadata__"}
     missing = sorted(set(expected) - set(found))
@@ -257,18 +253,20 @@ def _check_table(path: Path, header: Mapping[str, Any], network: AdditiveNetwork
     for name, entry in found.items():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         dtype = entry.get("dtype") if isinstance(entry, dict) else None
-        wanted = expected.get(name) or _moment_shape(name, parameters)
+        wanted = expected[name] if name in expected else _moment_shape(name, parameters)
         if wanted is None:
             raise _foreign(path, f"tensor '{name[:80]}' does not belong to it")
-        if shape != wanted or dtype != "F32":
-            raise _foreign(path, f"tensor '{name[:80]}' is {str(dtype)[:8]} {str(shape)[:60]} instead of F32 {wanted}")
+        right = dtypes.get(name, "F32")
+        if shape != wanted or dtype != right:
+            found_as = f"{str(dtype)[:8]} {str(shape)[:60]}"
+            raise _foreign(path, f"tensor '{name[:80]}' is {found_as} instead of {right} {wanted}")
 
 
 def _moment_shape(name: str, parameters: Mapping[str, list[int]]) -> list[int] | None:
     parts = name.split("/")
     if len(parts) != 3 or parts[0] != "optim" or parts[1] not in parameters:
         return None
-    return [] if parts[2] == "step" else parameters[parts[1]] if parts[2] in ("exp_avg", "exp_avg_sq") else None
+    return [] if parts[2] == "step" else parameters[parts[1]] if parts[2] in _MOMENTS else None
 
 
 def _foreign(path: Path, reason: str) -> ModelFileError:

@@ -6,7 +6,7 @@ import path, so a file cannot make the program import or run anything.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, overload
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,9 +15,25 @@ from torch.nn import functional
 
 from napari_bgremove.learning.networks.additive_head import AdditiveHead
 from napari_bgremove.learning.networks.p4 import P4Conv
+from napari_bgremove.learning.networks.spectroscopy_net import (
+    SPECTROSCOPY_PRESETS,
+    SpectroscopyNet,
+    SpectroscopyNetSpec,
+)
 from napari_bgremove.learning.networks.unet import STRIDE, UNet, conv_for
 
-__all__ = ["PRESETS", "STRIDE", "AdditiveNetwork", "NetworkSpec", "build_network", "count_parameters"]
+__all__ = [
+    "PRESETS",
+    "SPECTROSCOPY_PRESETS",
+    "STRIDE",
+    "AdditiveNetwork",
+    "Network",
+    "NetworkSpec",
+    "SpectroscopyNet",
+    "SpectroscopyNetSpec",
+    "build_network",
+    "count_parameters",
+]
 
 Width = Annotated[int, Field(ge=1, le=1024)]
 Odd = Literal[3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33]
@@ -62,6 +78,11 @@ class AdditiveNetwork(nn.Module):
         if spec.guides and isinstance(self.shortcut, P4Conv):
             _start_as_opening(self)
 
+    @property
+    def pattern_shape(self) -> tuple[int, int]:
+        """Rows and columns of the self-test's input in a model file."""
+        return (64, 64)
+
     def latents(self, x: Tensor) -> Tensor:
         """Return the latent maps (B, latents, H, W)."""
         x = torch.cat([x, *(opening(x, size) for size in self.spec.guides)], dim=1) if self.spec.guides else x
@@ -73,21 +94,29 @@ class AdditiveNetwork(nn.Module):
         return signal, background
 
 
-def build_network(spec: NetworkSpec, *, seed: int | None = None) -> AdditiveNetwork:
+#: Any network a model file can hold.
+Network = AdditiveNetwork | SpectroscopyNet
+
+
+@overload
+def build_network(spec: NetworkSpec, *, seed: int | None = None) -> AdditiveNetwork: ...
+@overload
+def build_network(spec: SpectroscopyNetSpec, *, seed: int | None = None) -> SpectroscopyNet: ...
+def build_network(spec: NetworkSpec | SpectroscopyNetSpec, *, seed: int | None = None) -> Network:
     """Build the network that `spec` describes, freshly initialised.
 
     Parameters
     ----------
-    spec : NetworkSpec
+    spec : NetworkSpec or SpectroscopyNetSpec
     seed : int, optional
         Makes the initial weights repeatable without touching the global
         random state.
     """
     if seed is None:
-        return AdditiveNetwork(spec)
+        return SpectroscopyNet(spec) if isinstance(spec, SpectroscopyNetSpec) else AdditiveNetwork(spec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AdditiveNetwork(spec)
+        return build_network(spec)
 
 
 @torch.no_grad()

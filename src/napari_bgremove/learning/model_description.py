@@ -1,0 +1,101 @@
+"""What the description inside a model file must say, for images and for spectra.
+
+The description decides how weights are applied, so every field has a type and
+a range; a field nobody knows is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from napari_bgremove.learning.networks import NetworkSpec, SpectroscopyNetSpec
+
+__all__ = ["BlockDescription", "ModelDescription", "SpectraModelDescription"]
+
+Percentile = Annotated[float, Field(ge=0, le=100)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Channel = Annotated[int, Field(ge=0, le=2**20)]
+Name = Annotated[str, Field(max_length=200)]
+
+
+class _Description(BaseModel):
+    """What every model file says: `recipe` and `provenance` are for people, `progress` for a resumed training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: What the network takes apart.
+    subject: ClassVar[str]
+
+    format: Literal[1] = 1
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    progress: dict[str, Finite] = Field(default_factory=dict)
+    tensors_sha256: str = Field(default="", max_length=64)
+
+
+class ModelDescription(_Description):
+    """What the model file of an image network says about itself.
+
+    `normalization`, `percentiles` and `tile` are what the network was trained
+    with and are applied with, `merge` and `padded` how its predictions become
+    an image. A file that says nothing of `padded` is from before it was
+    stored, and means True.
+    """
+
+    subject: ClassVar[str] = "images"
+
+    network: NetworkSpec
+    normalization: Literal["conserving", "literal"] = "conserving"
+    percentiles: tuple[Percentile, Percentile] = (1.0, 99.95)
+    tile: int = Field(default=128, ge=8, le=4096, multiple_of=8)
+    merge: Literal["weighted", "median", "mean"] = "weighted"
+    padded: bool = True
+
+    @field_validator("percentiles")
+    @classmethod
+    def _check_order(cls, percentiles: tuple[float, float]) -> tuple[float, float]:
+        if not percentiles[0] < percentiles[1]:
+            msg = f"must rise, found {percentiles[0]} and {percentiles[1]}"
+            raise ValueError(msg)
+        return percentiles
+
+
+class BlockDescription(BaseModel):
+    """One spectrometer: its part of the axis, and the constant its counts are divided by."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    channels: Annotated[int, Field(ge=1, le=2**20)]
+    first: Finite
+    last: Finite
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class SpectraModelDescription(_Description):
+    """What the model file of a network for spectra says about itself.
+
+    `blocks` are the spectrometers it was trained on, in the unit `axis_unit`;
+    `signal_channels` the runs [start, stop) of channels that were marked as
+    signal, across which its background is bridged.
+    """
+
+    subject: ClassVar[str] = "spectra"
+
+    network: SpectroscopyNetSpec
+    blocks: tuple[BlockDescription, ...] = Field(min_length=1, max_length=64)
+    axis_unit: Name = "nm"
+    signal_channels: tuple[tuple[Channel, Channel], ...] = Field(default=(), max_length=10_000)
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> SpectraModelDescription:
+        channels = tuple(block.channels for block in self.blocks)
+        if channels != self.network.blocks:
+            msg = f"the blocks have {channels} channels, those of the network {self.network.blocks}"
+            raise ValueError(msg)
+        if any(not start < stop <= sum(channels) for start, stop in self.signal_channels):
+            msg = f"the signal channels must rise and end before {sum(channels)}"
+            raise ValueError(msg)
+        return self

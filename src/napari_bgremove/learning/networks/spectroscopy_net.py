@@ -1,0 +1,141 @@
+"""Two convolutional branches over channels, one for the signal and one for the background.
+
+"SpectroscopyNet: Learning to pre-process Spectroscopy Signals without clean
+data", Castorena & Oyen, arXiv:2110.13748 (2021): h1 sees a spectrum and says
+its signal z_x, h2, with weights of its own, its background z_n. Each is
+DnCNN-like; the last layer is linear, because after a last ReLU the
+orthogonality of the objective forces one of the two outputs to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+__all__ = ["SPECTROSCOPY_PRESETS", "Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"]
+
+# Widest dilation of the dilated variant, in channels.
+_MOST_DILATED = 32
+
+
+class SpectroscopyNetSpec(BaseModel):
+    """Everything that decides the shape of the network, and nothing else.
+
+    Attributes
+    ----------
+    depth : int
+        Convolutions of a branch; D = 18 in section 3 of the paper.
+    features : int
+        Feature maps between them; not in the paper, 64 in DnCNN.
+    kernel : int
+        Channels of a convolution, odd; not in the paper, 3 in DnCNN.
+    dilated : bool
+        Spreads the taps of layer i by 2^i, up to 32 and back: the network then
+        sees a broad continuum, which 37 channels (depth 18, kernel 3) do not.
+    blocks : tuple of int
+        Channels of each spectrometer. A spectrum of as many channels in all is
+        convolved block by block, each with margins of its own; one of any
+        other length (a crop) lies within one block.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: Literal["spectroscopy_net"] = "spectroscopy_net"
+    depth: Annotated[int, Field(ge=3, le=64)] = 18
+    features: Annotated[int, Field(ge=1, le=1024)] = 64
+    kernel: Literal[3, 5, 7, 9, 11, 13, 15] = 3
+    dilated: bool = False
+    blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=2**20)], ...], Field(max_length=64)] = ()
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Distance of neighbouring taps, layer by layer."""
+        rise = (min(layer, self.depth - 1 - layer) for layer in range(self.depth))
+        return tuple(min(2**layer, _MOST_DILATED) if self.dilated else 1 for layer in rise)
+
+    @property
+    def receptive_field(self) -> int:
+        """Channels that one output channel depends on."""
+        return 1 + (self.kernel - 1) * sum(self.dilations)
+
+
+#: Depth, features, kernel and dilation by name: the paper's, two for the processor, one for broad continua.
+SPECTROSCOPY_PRESETS: Mapping[str, SpectroscopyNetSpec] = MappingProxyType(
+    {
+        "paper": SpectroscopyNetSpec(),
+        "medium": SpectroscopyNetSpec(features=32),
+        "small": SpectroscopyNetSpec(features=16),
+        "dilated": SpectroscopyNetSpec(depth=12, features=16, kernel=5, dilated=True),
+    }
+)
+
+
+class Branch(nn.Module):
+    """Conv + ReLU, then Conv + BatchNorm + ReLU, and a linear Conv at the end, as in DnCNN.
+
+    Shape: (B, 1, N) -> (B, 1, N). The convolutions are written as 1 x k over
+    images of one row, for which the fast kernels of two axes exist (channels
+    last); over one axis torch has none.
+    """
+
+    def __init__(self, spec: SpectroscopyNetSpec) -> None:
+        super().__init__()
+        widths = [1, *[spec.features] * (spec.depth - 1), 1]
+        ends = (0, spec.depth - 1)
+        # A bias before batch normalisation would be subtracted again.
+        self.convolutions = nn.ModuleList(
+            _make_convolution(widths[i], widths[i + 1], spec.kernel, dilation, bias=i in ends)
+            for i, dilation in enumerate(spec.dilations)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(spec.features) for _ in range(spec.depth - 2))
+        self.blocks = spec.blocks
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        first, *middle, last = self.convolutions
+        blocks = self.blocks if sum(self.blocks) == spectra.shape[-1] else (spectra.shape[-1],)
+        maps = torch.relu(convolve_blocks(first, spectra[:, :, None], blocks))
+        for convolution, norm in zip(middle, self.norms, strict=True):
+            # The statistics are those of all blocks together.
+            maps = torch.relu(norm(convolve_blocks(convolution, maps, blocks)))
+        return convolve_blocks(last, maps, blocks)[:, :, 0]
+
+
+class SpectroscopyNet(nn.Module):
+    """Spectra in, signal z_x and background z_n out.
+
+    Shape: (B, 1, N) -> two of (B, 1, N). Values are counts divided by one
+    constant per block, so that they are of order one.
+    """
+
+    def __init__(self, spec: SpectroscopyNetSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.signal = Branch(spec)
+        self.background = Branch(spec)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub does not know the argument
+
+    @property
+    def pattern_shape(self) -> tuple[int]:
+        """Channels of the self-test's input in a model file."""
+        return (sum(self.spec.blocks) or 64,)
+
+    def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        return self.signal(spectra), self.background(spectra)
+
+
+def convolve_blocks(layer: nn.Module, maps: Tensor, blocks: Sequence[int]) -> Tensor:
+    """Apply a layer to each block of channels alone, so that none sees across a join."""
+    if len(blocks) == 1:
+        alone: Tensor = layer(maps)
+        return alone
+    return torch.cat([layer(part) for part in torch.split(maps, list(blocks), dim=-1)], dim=-1)
+
+
+def _make_convolution(inputs: int, outputs: int, kernel: int, dilation: int, *, bias: bool) -> nn.Conv2d:
+    margin = dilation * (kernel // 2)
+    return nn.Conv2d(inputs, outputs, (1, kernel), padding=(0, margin), dilation=(1, dilation), bias=bias)
