@@ -358,3 +358,58 @@ def test_without_torchrun_there_is_one_process_and_it_is_the_first(monkeypatch: 
     assert ranks == Ranks(0, 1)
     assert ranks.is_first
     assert ranks.sum_values({"a": 2.5}) == {"a": 2.5}
+
+
+def _sgd(data: Any, **options: Any) -> Training:
+    return _training(data, optimizer="sgd", momentum=0.9, clip_norm=0.5, schedule="cosine", **options)
+
+
+def test_sgd_with_momentum_goes_on_bit_for_bit_from_a_file(tiny_sums: Any, tmp_path: Path) -> None:
+    whole, first = _sgd(tiny_sums(10)), _sgd(tiny_sums(10))
+    expected = _curve(whole.run())
+    events = first.run()
+    seen = _curve([next(events) for _ in range(2)])
+    tensors, numbers = first.state()
+    assert {name.split("/")[2] for name in tensors} == {"momentum_buffer"}
+    path = tmp_path / "model.safetensors"
+    write_model(path, first.network, ModelDescription(network=SPEC, progress=numbers), training=tensors)  # type: ignore[arg-type]
+    loaded = read_model(path)
+    second = _sgd(tiny_sums(10), network=loaded.network)
+    second.restore(loaded.training, loaded.description.progress)
+    assert seen + _curve(second.run()) == expected
+    assert _sha(second.network) == _sha(whole.network)
+
+
+def test_a_step_of_sgd_is_no_longer_than_the_clipped_gradient_allows(tiny_sums: Any) -> None:
+    def moved(**options: Any) -> float:
+        training = _training(tiny_sums(4), optimizer="sgd", learning_rate=0.1, **options)
+        before = [p.detach().clone() for p in training.network.parameters()]
+        next(training.run())
+        after = [p.detach() for p in training.network.parameters()]
+        return math.sqrt(sum(float((a - b).square().sum()) for a, b in zip(after, before, strict=True)))
+
+    free = moved()
+    assert moved(clip_norm=free / 0.1 / 10) == pytest.approx(free / 10, rel=1e-4)
+    assert moved(clip_norm=free / 0.1 * 10) == pytest.approx(free, rel=1e-6)
+
+
+def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(tiny_sums: Any) -> None:
+    whole, parts = _sgd(tiny_sums(10)), _sgd(tiny_sums(10), at_once=3)
+    for a, b in zip(_curve(whole.run()), _curve(parts.run()), strict=True):
+        assert b == pytest.approx(a, rel=1e-4)
+    for p, q in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"optimizer": "adam"}, "'optimizer' must be one of adamw, sgd; found 'adam'"),
+        ({"momentum": 1.5}, "'momentum' must lie between 0 and 1; found 1.5"),
+        ({"clip_norm": 0.0}, "'clip_norm' must be above zero; found 0.0"),
+        ({"at_once": 0}, "'at_once' must be above zero; found 0"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        TrainOptions(**wrong)

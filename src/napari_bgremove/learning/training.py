@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ from napari_bgremove.learning.distributed import Ranks
 
 __all__ = ["BatchSplit", "EpochDone", "Objective", "Progress", "StepDone", "TrainOptions", "Training"]
 
-Objective = Callable[[nn.Module, Mapping[str, Tensor]], dict[str, Tensor]]
+# An objective knows which network it trains; the loop does not.
+Objective = Callable[[Any, Mapping[str, Tensor]], dict[str, Tensor]]
 # A head silent on all pixels for this many steps in a row will not come back.
 DEAD_STEPS = 50
 
@@ -38,7 +40,12 @@ class TrainOptions:
     ----------
     epochs, batch_size : int
     learning_rate, weight_decay : float
-        Of AdamW.
+    optimizer : {"adamw", "sgd"}
+    momentum : float
+        Of SGD; AdamW has none.
+    clip_norm : float
+        The gradient of a step is scaled down to this Euclidean norm where it is
+        larger; infinity leaves it alone.
     warmup_steps : int
         Steps over which the learning rate rises linearly from zero.
     schedule : {"constant", "cosine"}
@@ -47,24 +54,39 @@ class TrainOptions:
         Order of the samples; the same for every process of a run.
     precision : {"float32", "bfloat16"}
         bfloat16 computes the convolutions in mixed precision.
+    at_once : int, optional
+        Samples of a batch computed at a time; None takes all of them. The
+        gradients add up to that of the whole batch, except through batch
+        normalisation, which then knows only the samples of its part.
     """
 
     epochs: int = 400
     batch_size: int = 16
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
+    optimizer: str = "adamw"
+    momentum: float = 0.0
+    clip_norm: float = math.inf
     warmup_steps: int = 0
     schedule: str = "constant"
     seed: int = 0
     precision: str = "float32"
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
+        check_choice("optimizer", self.optimizer, ("adamw", "sgd"))
         check_choice("schedule", self.schedule, ("constant", "cosine"))
         check_choice("precision", self.precision, ("float32", "bfloat16"))
         for name in ("epochs", "batch_size", "learning_rate"):
             check_positive(name, getattr(self, name))
         for name in ("weight_decay", "warmup_steps", "seed"):
             check_range(name, getattr(self, name), 0, math.inf)
+        check_range("momentum", self.momentum, 0, 1)
+        if not self.clip_norm > 0:
+            msg = f"'clip_norm' must be above zero; found {self.clip_norm}."
+            raise ValueError(msg)
+        if self.at_once is not None:
+            check_positive("at_once", self.at_once)
 
 
 @dataclass(frozen=True)
@@ -133,11 +155,10 @@ class Training:
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay
-        )
+        self.optimizer = _build_optimizer(self.network, self.options)
         self._silent_steps = 0
-        self.at_once = self.options.batch_size  # samples; less when the memory ends
+        # Samples; less when the memory ends.
+        self.at_once = min(self.options.at_once or self.options.batch_size, self.options.batch_size)
 
     @property
     def steps(self) -> int:
@@ -218,6 +239,8 @@ class Training:
         self.ranks.sum_gradients(self.network)
         values = self.ranks.sum_values(terms)
         self._check(values)  # before the step: the weights stay the last good ones
+        if math.isfinite(self.options.clip_norm):
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
         self.optimizer.step()
         _accumulate(self.sums, values, len(batch))
         self.step += 1
@@ -275,6 +298,13 @@ class Training:
         for name, parameter in self.network.named_parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 yield name, key, value.detach().clone()
+
+
+def _build_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
+    parameters, rate, decay = network.parameters(), options.learning_rate, options.weight_decay
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=options.momentum, weight_decay=decay)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
 
 
 def _accumulate(sums: dict[str, float], terms: Mapping[str, float | Tensor], count: int) -> None:
