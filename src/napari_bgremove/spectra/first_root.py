@@ -28,7 +28,7 @@ Index = NDArray[np.intp]
 
 _NODES_PER_DECADE = 24
 # Most roots lie within this factor of their lower bound; the range goes on from there only for the others.
-_FIRST_REACH, _FURTHER_REACH = 8.0, 16.0
+_FIRST_REACH, _FURTHER_REACH = 6.0, 16.0
 # A root at the very largest kappa is none: there the background is the data.
 _TOP = 1 - 1e-9
 # The height must pass the step by more than this share of it. A spectrum that only runs up to its higher end
@@ -37,6 +37,8 @@ _MARGIN = 1e-10
 _MOST_STEPS = 60
 # Nodes that the polynomial behind the first guess goes through, with the slopes there.
 _STENCIL = 4
+# For fewer rows a pass over their spectra costs less than a better guess.
+_WORTH_REFINING = 8
 _HALVINGS = 30
 _EPS = float(np.finfo(float).eps)
 
@@ -163,7 +165,8 @@ def _guess(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index) -> 
     d0, d1 = (rise / np.where(slope > 0, slope, np.inf) for slope in (slopes[rows, at], slopes[rows, at + 1]))
     t = -y0 / np.where(rise > 0, rise, np.inf)
     guess = k0 + t * (d0 + t * (3 * (k1 - k0) - 2 * d0 - d1 + t * (d0 + d1 - 2 * (k1 - k0))))
-    return _refine(nodes, gaps, slopes, rows, at, np.clip(guess, k0, k1))
+    guess = np.clip(guess, k0, k1)
+    return guess if len(rows) < _WORTH_REFINING else _refine(nodes, gaps, slopes, rows, at, guess)
 
 
 def _refine(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index, guess: Array) -> Array:
