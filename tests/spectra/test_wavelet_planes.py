@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from napari_bgremove.spectra.wavelet_planes import (
+    extract_wavelet_plane,
     highest_level,
     merge_wavelet_planes,
     smooth_by_holes,
@@ -53,6 +54,21 @@ def test_a_step_is_a_convolution_with_a_kernel_with_holes(level: int) -> None:
     kernel[:: 2**level] = np.array([1, 4, 6, 4, 1]) / 16
     expected = ndimage.convolve1d(SPECTRA, kernel, axis=-1, mode="reflect")
     np.testing.assert_allclose(smooth_by_holes(SPECTRA, level=level), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("channels", [3, 44, 300, 301])
+def test_one_plane_alone_is_that_of_all(channels: int) -> None:
+    spectra = SPECTRA[:, np.arange(channels) % 300]
+    levels = highest_level(channels)
+    planes = split_wavelet_planes(spectra, levels=levels)
+    for level in range(levels):
+        found = extract_wavelet_plane(spectra, level=level)
+        np.testing.assert_allclose(found, planes[level], rtol=0, atol=1e-12 * spectra.max())
+    rest = split_wavelet_planes(spectra, levels=levels)[-1]
+    coarsest = extract_wavelet_plane(spectra, level=levels)
+    np.testing.assert_allclose(coarsest, rest - smooth_by_holes(rest, level=levels), atol=1e-12 * spectra.max())
+    with pytest.raises(ValueError, match=f"'level' must lie between 0 and {levels}; found {levels + 1}"):
+        extract_wavelet_plane(spectra, level=levels + 1)
 
 
 def test_an_impulse_becomes_the_spline_times_its_holes() -> None:

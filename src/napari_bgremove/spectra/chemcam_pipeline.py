@@ -20,9 +20,9 @@ from scipy.ndimage import median_filter, minimum_filter1d
 from napari_bgremove._validation import check_positive, check_range, describe_shape
 from napari_bgremove.spectra.axes import check_axis
 from napari_bgremove.spectra.wavelet_planes import (
+    extract_wavelet_plane,
     highest_level,
     merge_wavelet_planes,
-    smooth_by_holes,
     split_wavelet_planes,
 )
 
@@ -212,10 +212,7 @@ def _estimate_one(axis: Array, spectrum: Array, levels: Sequence[int]) -> Array:
 
 def _draw_below(axis: Array, spectrum: Array, level: int) -> Array:
     """Return the spline below a spectrum through the minima of one wavelet plane."""
-    smooth = spectrum
-    for finer in range(level):
-        smooth = smooth_by_holes(smooth, level=finer)
-    plane = smooth - smooth_by_holes(smooth, level=level)
+    plane = extract_wavelet_plane(spectrum, level=level)
     inside = (plane[1:-1] < plane[:-2]) & (plane[1:-1] < plane[2:])
     knots = np.concatenate([[0], np.flatnonzero(inside) + 1, [len(axis) - 1]])
     lowest = minimum_filter1d(spectrum, 2 * 2**level + 1, mode="nearest")[knots]

@@ -8,12 +8,21 @@ transform of PyWavelets is that of orthogonal wavelets.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.fft import dct, idct
 
 from napari_bgremove._validation import check_range, describe_shape
 
-__all__ = ["highest_level", "merge_wavelet_planes", "smooth_by_holes", "split_wavelet_planes"]
+__all__ = [
+    "extract_wavelet_plane",
+    "highest_level",
+    "merge_wavelet_planes",
+    "smooth_by_holes",
+    "split_wavelet_planes",
+]
 
 Array = NDArray[np.float64]
 
@@ -75,6 +84,45 @@ def merge_wavelet_planes(planes: ArrayLike) -> Array:
     """
     merged: Array = np.asarray(planes, np.float64).sum(axis=0)
     return merged
+
+
+def extract_wavelet_plane(spectra: ArrayLike, *, level: int) -> Array:
+    """Return one plane of `split_wavelet_planes` up to rounding, without those below it.
+
+    A spectrum that goes on as its mirror image is a sum of cosines, and each
+    smoothing only multiplies these. All of them are one multiplication here,
+    which is several times as fast at the coarse levels.
+
+    Parameters
+    ----------
+    spectra : array_like, shape (..., n)
+    level : int
+        0 to `highest_level(n)`.
+
+    Returns
+    -------
+    ndarray, shape (..., n), float64
+
+    Raises
+    ------
+    ValueError
+        When there is no channel, or the level does not fit.
+    """
+    values = _check_spectra(spectra)
+    check_range("level", level, 0, highest_level(values.shape[-1]))
+    plane: Array = idct(dct(values, axis=-1) * _transfer(values.shape[-1], level), axis=-1)
+    return plane
+
+
+@lru_cache(maxsize=64)
+def _transfer(channels: int, level: int) -> Array:
+    """Return what is left in plane `level` of each cosine."""
+    angles = np.pi * np.arange(channels) / channels
+    kept = np.ones(channels)
+    for finer in range(level + 1):
+        smoothing = 3 / 8 + np.cos(2**finer * angles) / 2 + np.cos(2 ** (finer + 1) * angles) / 8
+        kept = kept * (smoothing if finer < level else 1 - smoothing)
+    return kept
 
 
 def smooth_by_holes(spectra: ArrayLike, *, level: int) -> Array:
