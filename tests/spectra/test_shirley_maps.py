@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -111,3 +113,86 @@ def test_the_provenance_tells_how_to_do_it_again(cube: np.ndarray) -> None:
     assert result.provenance["method"] == "shirley"
     assert result.provenance["ends"] == ["window 0 to 2, offset -1.5", "endpoint 20"]
     assert result.shirley_range == (2.0, 20.0)
+
+
+CURVES = ("signal", "background", "measured", "uncertainty")
+NUMBERS = ("status_code", "kappa", "net_area", "sigma_area", "end_levels", "sigma_end_levels", "min_net", "shortfall")
+
+
+@pytest.mark.parametrize("spectral_axis", [0, -1])
+@pytest.mark.parametrize("chunks", [(2, 3, 101), (1, 4, 30), (3, 4, 101), (1, 1, 101)])
+def test_a_lazy_map_gives_what_the_whole_one_gives(
+    cube: np.ndarray, chunks: tuple[int, ...], spectral_axis: int
+) -> None:
+    cube[1, 2] = 100 - AXIS
+    cube[0, 1] = np.nan
+    whole = separate_shirley_map(AXIS, cube, ends=ENDS, sigma="scatter")
+    lazy = da.moveaxis(da.from_array(cube, chunks=chunks), -1, spectral_axis)
+    result = separate_shirley_map(AXIS, lazy, ends=ENDS, spectral_axis=spectral_axis, sigma="scatter")
+    for name in (*CURVES, *NUMBERS):
+        given = getattr(result, name)
+        assert isinstance(given, da.Array), name
+        expected = getattr(whole, name)
+        if name in CURVES:
+            expected = np.moveaxis(expected, -1, spectral_axis)
+        assert given.shape == expected.shape
+        assert given.dtype == expected.dtype
+        assert_allclose(given.compute(scheduler="synchronous"), expected, rtol=1e-9, atol=1e-9, err_msg=name)
+    assert_array_equal(result.status, whole.status)
+    assert result.sentence == whole.sentence
+    assert result.provenance == whole.provenance
+    assert result.shirley_range == whole.shirley_range
+
+
+def test_a_lazy_map_takes_masks_and_errors_lazy_or_not(cube: np.ndarray) -> None:
+    valid = np.random.default_rng(3).random(cube.shape) > 0.1
+    valid[..., :12] = valid[..., -12:] = True
+    sigma = np.random.default_rng(4).uniform(0.1, 1, cube.shape)
+    lazy = da.from_array(cube, chunks=(2, 3, 101))
+    whole = separate_shirley(AXIS, cube, ends=ENDS, valid_mask=valid, sigma=sigma)
+    result = separate_shirley_map(AXIS, lazy, ends=ENDS, valid_mask=valid, sigma=da.from_array(sigma, chunks=2))
+    assert result.provenance == whole.provenance
+    assert_allclose(result.sigma_area.compute(), whole.sigma_area)
+    assert_allclose(result.uncertainty.compute(), whole.uncertainty, atol=1e-9)
+    assert separate_shirley_map(AXIS, lazy, ends=ENDS, sigma=sigma[0, 0]).sigma_area.shape == (3, 4)
+    assert separate_shirley_map(AXIS, lazy, ends=ENDS).uncertainty is None
+    with pytest.raises(ValueError, match=r"'sigma' must have the shape of 'measured' \(3 x 4 x 101\); found 3 x 4 x 1"):
+        separate_shirley_map(AXIS, lazy, ends=ENDS, sigma=sigma[..., :1])
+
+
+def test_nothing_of_a_lazy_map_is_read_before_it_is_asked_for_and_then_block_by_block(cube: np.ndarray) -> None:
+    read: list[int] = []
+
+    def count(block: np.ndarray) -> np.ndarray:
+        read.append(block.size)
+        return block
+
+    lazy = da.from_array(cube, chunks=(1, 2, 101)).map_blocks(count, meta=np.empty((0, 0, 0)))
+    result = separate_shirley_map(AXIS, lazy, ends=ENDS, sigma="scatter")
+    assert read == []
+    result.background[0, 1].compute(scheduler="synchronous")
+    assert read == [202]
+    read.clear()
+    dask.compute(result.signal, result.background, result.net_area, scheduler="synchronous")
+    assert read == [202] * 6  # each once, though three results were asked for
+
+
+def test_what_is_wrong_with_the_arguments_is_said_before_anything_is_read(cube: np.ndarray) -> None:
+    lazy = da.from_array(cube, chunks=1).map_blocks(pytest.fail, meta=np.empty((0, 0, 0)))
+    with pytest.raises(ValueError, match="'window' must lie on the axis"):
+        separate_shirley_map(AXIS, lazy, ends=(ENDS[0], Anchor(Window(30, 40))))
+    with pytest.raises(ValueError, match="'measured' must end in the 101 samples of 'axis'"):
+        separate_shirley_map(AXIS, lazy, ends=ENDS, spectral_axis=0)
+    with pytest.raises(ValueError, match="'sigma' must be one of poisson, scatter"):
+        separate_shirley_map(AXIS, lazy, ends=ENDS, sigma="guess")
+
+
+def test_a_lazy_spectrum_is_simply_computed(cube: np.ndarray) -> None:
+    result = separate_shirley_map(AXIS, da.from_array(cube[0, 0], chunks=10), ends=ENDS)
+    assert result.status == "ok"
+    assert_array_equal(result.background, separate_shirley(AXIS, cube[0, 0], ends=ENDS).background)
+
+
+def test_a_map_of_one_spectrum_is_a_map() -> None:
+    result = separate_shirley(AXIS, np.full((1, 101), np.nan), ends=ENDS)
+    assert list(result.status) == ["no_data"]

@@ -24,7 +24,13 @@ _FEWEST = 3
 
 
 def solve_patterns(
-    axis: Array, rows: Array, ends: tuple[PlacedEnd, PlacedEnd], solver: Solver, noise: Array | str | None
+    axis: Array,
+    rows: Array,
+    ends: tuple[PlacedEnd, PlacedEnd],
+    solver: Solver,
+    noise: Array | str | None,
+    *,
+    alone: bool = False,
 ) -> Solution:
     """Solve spectra on an ascending axis, those with the same usable samples together.
 
@@ -38,6 +44,8 @@ def solve_patterns(
         On the complete axis; placed again where samples are missing.
     solver : callable
     noise : ndarray of variances, shape (rows, n), a rule of `sample_noise`, or None
+    alone : bool
+        The only row is no map, but a single spectrum.
 
     Returns
     -------
@@ -47,7 +55,7 @@ def solve_patterns(
     Raises
     ------
     ComputeError
-        When a single row has too few.
+        When a spectrum alone has too few.
     """
     if rows.size and rows.size <= _BLOCK and np.isfinite(rows).all():
         variances = None if noise is None else sample_variances(noise, rows, ends)
@@ -58,7 +66,7 @@ def solve_patterns(
         try:
             placed = ends if usable.all() else _place_again(axis[kept], ends)
         except ValueError as error:
-            if len(rows) == 1:
+            if alone:
                 msg = f"'measured' has too few usable samples: {error}"
                 raise ComputeError(msg) from error
             continue  # these rows keep the status "no_data"

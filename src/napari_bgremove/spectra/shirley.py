@@ -168,8 +168,8 @@ def separate_shirley(
     ValueError
         When axis, samples, ends, mask, sigma or method are not as above.
     ComputeError
-        When a single spectrum has too few usable samples in a window; in a
-        map such spectra get the status "no_data".
+        When a single spectrum, shape (n,), has too few usable samples in a
+        window; in a map such spectra get the status "no_data".
 
     Examples
     --------
@@ -188,7 +188,7 @@ def separate_shirley(
     rows = np.ascontiguousarray(values.reshape(-1, len(positions))[:, forth])  # the same bits either way
     if isinstance(noise, np.ndarray):
         noise = noise.reshape(rows.shape)[:, forth]
-    solution = solve_patterns(positions[forth], rows, placed, solver, noise)
+    solution = solve_patterns(positions[forth], rows, placed, solver, noise, alone=values.ndim == 1)
     inner = tuple(float(positions[forth][end.inner]) for end in placed)
     record = {
         "method": "shirley", "solver": method, "ends": [str(end.end) for end in placed],
