@@ -73,7 +73,7 @@ def test_the_markdown_shows_the_same_and_marks_the_lowest(calibrations) -> None:
     assert "nested, times raw (95 %)" in lines[0]
     lowest = [line for line in lines if "**" in line]
     assert [line.split(" | ")[1] for line in lowest] == ["arPLS", "arPLS"]
-    assert f"**{calibrations['arPLS'].rmse[0]:.3g}**" in lowest[0]
+    assert f"**{calibrations['arPLS'].rmse[0]:#.3g}**" in lowest[0]
     assert "1.000 (1.000 to 1.000)" in lines[2]
 
 
@@ -90,7 +90,11 @@ def test_predictions_are_drawn_over_their_references(calibrations, tmp_path: Pat
     points = last.lines[0].get_xydata()
     np.testing.assert_array_equal(points.T, calibrations["y - z_n"].points(1))
     assert len(points) == 5
-    assert last.texts[0].get_text() == f"RMSE {calibrations['y - z_n'].rmse[1]:.3g}"
+    for line in (figure.axes[:3], figure.axes[3:]):
+        assert len({(*plot.get_xlim(), *plot.get_ylim()) for plot in line}) == 1
+        assert line[0].get_xlim() == line[0].get_ylim()
+        assert all(line[0].get_xlim()[0] < plot.lines[0].get_xydata().min() for plot in line)
+    assert last.texts[0].get_text() == f"RMSE {calibrations['y - z_n'].rmse[1]:#.3g}"
     assert write_figure(tmp_path / "points.png", figure).stat().st_size > 1000
 
 

@@ -27,13 +27,18 @@ def draw_predictions(calibrations: Mapping[str, Calibration]) -> Figure:
     from matplotlib.figure import Figure
 
     names = next(iter(calibrations.values())).names
-    figure = Figure(figsize=(2.9 * len(calibrations) + 0.6, 2.7 * len(names) + 0.4), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(calibrations) + 0.6, 2.8 * len(names) + 0.3), layout="constrained")
     plots = figure.subplots(len(names), len(calibrations), squeeze=False, sharex="row", sharey="row")
     for output, line in enumerate(plots):
         for plot, (representation, calibration) in zip(line, calibrations.items(), strict=True):
             _draw_output(plot, calibration, output)
             if output == 0:
                 plot.set_title(representation, fontsize=10)
+        # One square for the whole line: spread can be compared, and the 1:1 line is the diagonal.
+        ends = np.concatenate([np.ravel(one.points(output)) for one in calibrations.values()])
+        margin = 0.05 * float(np.ptp(ends))
+        limits = (float(ends.min()) - margin, float(ends.max()) + margin)
+        line[0].set(xlim=limits, ylim=limits)
         line[0].set_ylabel(f"predicted {names[output]} ({calibration.unit})", fontsize=9)
     return figure
 
@@ -64,7 +69,7 @@ def draw_rmse_bars(calibrations: Mapping[str, Calibration]) -> Figure:
         plot.set_xticks(places, list(calibrations), rotation=45, ha="right", fontsize=8)
         plot.set_title(first.names[output], fontsize=10)
         plot.set_ylabel(f"RMSE ({first.unit})", fontsize=9)
-    plots[0].legend(frameon=False, fontsize=8)
+    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 
 
@@ -73,4 +78,4 @@ def _draw_output(plot: Axes, calibration: Calibration, output: int) -> None:
     plot.plot(values, predictions, ".", color="C1", markersize=4)
     plot.axline((float(values.mean()),) * 2, slope=1, color="black", linewidth=0.8)
     plot.set_xlabel(f"{calibration.names[output]} ({calibration.unit})", fontsize=9)
-    plot.text(0.04, 0.94, f"RMSE {calibration.rmse[output]:.3g}", transform=plot.transAxes, va="top", fontsize=9)
+    plot.text(0.04, 0.94, f"RMSE {calibration.rmse[output]:#.3g}", transform=plot.transAxes, va="top", fontsize=9)

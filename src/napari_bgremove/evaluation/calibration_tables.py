@@ -74,14 +74,14 @@ def calibrations_as_markdown(calibrations: Mapping[str, Calibration], *, referen
     cells = []
     for values in zip(*columns.values(), strict=True):
         line = dict(zip(columns, values, strict=True))
-        nested = f"{line['rmse_nested']:.3g}"
+        nested = f"{line['rmse_nested']:#.3g}"
         cells.append(
             [
                 f"{line['output']} ({line['unit']})",
                 line["representation"],
                 str(line["standards"]),
                 f"**{nested}**" if line["rmse_nested"] == lowest[line["output"]] else nested,
-                f"{line['rmse_best']:.3g}",
+                f"{line['rmse_best']:#.3g}",
                 line["best_setting"],
                 line["usual_setting"],
                 f"{line['ratio']:.3f} ({line['ratio_low']:.3f} to {line['ratio_high']:.3f})",
