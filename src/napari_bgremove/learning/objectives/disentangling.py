@@ -1,0 +1,145 @@
+"""The objective of Castorena & Oyen: signal and background told apart by spectra of different targets.
+
+Eq. (3) as printed has no lower bound: with z_n = c e for one fixed direction e
+and z_x = y - <y, e> e the residual grows like |c|, the reward of the alignment
+like c^2, so the loss falls without end. The stable form keeps its three roles
+and divides each by the size of what it compares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from napari_bgremove._validation import check_choice, check_range
+from napari_bgremove.errors import ComputeError
+from napari_bgremove.learning.channel_masks import bridge_channels
+from napari_bgremove.learning.networks.spectroscopy_net import SpectroscopyNet
+
+__all__ = ["DisentanglingObjective"]
+
+# Added under each root: a norm has no gradient at zero.
+_EPS = 1e-8
+# A literal loss below this will not come back.
+_RUN_AWAY = -1e6
+
+
+@dataclass(frozen=True)
+class DisentanglingObjective:
+    r"""Fidelity, relaxed orthogonality and alignment over triplets j, k, k' of different targets.
+
+    The stable form is the mean over the triplets of
+
+    ||y^j - z_x^j - z_n^k|| / ||y^j||
+    + orthogonality cos^2(z_x^j, z_n^k) - alignment cos(z_n^k, z_n^k')
+    + sparsity |z_x^j|_1 / |y^j|_1
+    + same_target ||y^i - z_x^j - z_n^j|| / ||y^i||,
+
+    where i is another shot of the target of j; it is never below -alignment.
+    The literal form is Eq. (3) as printed, a sum over the triplets with one k'
+    each, computed at once; the weights and the last two terms are then not used.
+
+    Parameters
+    ----------
+    form : {"stable", "literal"}
+    orthogonality, alignment : float
+        1 each by default, as in Eq. (3).
+    sparsity : float
+        Weight of the signal's size (ours; 0 as published). A constant can move
+        between the parts without any cost in the terms of Eq. (3), and the
+        orthogonality is met by two values of it: with b the background, s the
+        signal and t the constant, <s - t, b + t> = 0 has a root close to zero,
+        and one where the background has mean zero and the signal carries the
+        pedestal. Which one a training ends in is chance. The size of a signal
+        of few lines is least where it is zero between them.
+    same_target : float
+        Weight of the pair of one target (ours, after Noise2Noise; 0 as
+        published): the parts of one shot have to explain the other, so that
+        neither holds shot noise. For a target with a single spectrum i = j.
+
+    References
+    ----------
+    J. Castorena and D. Oyen, SpectroscopyNet, arXiv:2110.13748 (2021), Eq. (3).
+    J. Lehtinen et al., Noise2Noise, arXiv:1803.04189 (2018).
+    """
+
+    form: Literal["stable", "literal"] = "stable"
+    orthogonality: float = 1.0
+    alignment: float = 1.0
+    sparsity: float = 0.3
+    same_target: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice("form", self.form, ("stable", "literal"))
+        for name in ("orthogonality", "alignment", "sparsity", "same_target"):
+            check_range(name, getattr(self, name), 0, math.inf)
+
+    def __call__(self, network: SpectroscopyNet, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return `loss` and its terms for a batch of triplets; see `learning.triplets.SpectraTriplets`.
+
+        Channels where `free` is 0 were marked as signal: they are left out of
+        orthogonality and alignment, and the background is bridged across them.
+
+        Raises
+        ------
+        ComputeError
+            When the loss is not finite, or the literal one runs away.
+        """
+        measured, repeat, free = batch["measured"], batch["repeat"], batch["free"]
+        signal = network.signal(measured).float()
+        # One call for all backgrounds, or batch normalisation would let each
+        # look like the others of its own call.
+        seen = [batch["second"], batch["third"], *([measured] if self.same_target else [])]
+        backgrounds = bridge_channels(network.background(torch.cat(seen)).float(), free.repeat(len(seen), 1, 1))
+        second, third, *own = backgrounds.chunk(len(seen))
+        residual = measured - signal - second
+        terms = {
+            "residual": _norm(residual) / _norm(measured),
+            "orthogonality": _cosine(signal * free, second * free).square(),
+            "alignment": _cosine(second * free, third * free),
+            "sparsity": signal.abs().mean((1, 2)) / (measured.abs().mean((1, 2)) + _EPS),
+            "background_share": (_norm(second) / _norm(batch["second"])).detach(),
+        }
+        if own:
+            terms["same_target"] = _norm(repeat - signal - own[0]) / _norm(repeat)
+        if self.form == "literal":
+            overlap, likeness = _inner(signal * free, second * free), _inner(second * free, third * free)
+            loss = (_norm(residual) + overlap.square() - likeness).sum()
+        else:
+            loss = (
+                terms["residual"]
+                + self.orthogonality * terms["orthogonality"]
+                - self.alignment * terms["alignment"]
+                + self.sparsity * terms["sparsity"]
+                + self.same_target * terms.get("same_target", 0)
+            ).mean()
+        self._guard(float(loss.detach()))
+        return {"loss": loss, **{name: value.mean() for name, value in terms.items()}}
+
+    def _guard(self, loss: float) -> None:
+        if math.isfinite(loss) and loss >= _RUN_AWAY:
+            return
+        remedy = (
+            "Eq. (3) as printed has no lower bound; train with the stable form"
+            if self.form == "literal"
+            else "lower the learning rate"
+        )
+        msg = f"The {self.form} loss must stay finite and above {_RUN_AWAY:g}; found {loss:.3g}: {remedy}."
+        raise ComputeError(msg)
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum((1, 2))
+
+
+def _norm(values: Tensor) -> Tensor:
+    return (_inner(values, values) + _EPS).sqrt()
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return _inner(a, b) / (_norm(a) * _norm(b))
