@@ -99,6 +99,15 @@ def test_by_default_the_background_does_not_know_the_target() -> None:
     assert spread_between_targets(0.5) > 0.3
 
 
+def test_coupling_scales_the_light_of_a_target_with_its_continuum() -> None:
+    conditions = Conditions(scatter=replace(STILL, coupling=0.3), readout=Readout(drift=0.0))
+    made = make_chemcam_set(rocks=[BHVO2] * 40, locations=1, shots=1, darks=1, conditions=conditions)
+    lines, continuum = np.log(made.signal.sum(1)), np.log((made.background - _pedestal(made)).sum(1))
+    assert lines.std() == pytest.approx(0.3, rel=0.3)
+    # Their difference is the same everywhere; traces move the lines a little.
+    assert (lines - continuum).std() < 0.02
+
+
 def test_the_continuum_goes_with_the_total() -> None:
     scatter = replace(STILL, total=0.06, continuum=0.2)
     made = make_chemcam_set(
@@ -161,6 +170,7 @@ def test_the_axis_and_its_bands_serve_as_the_archives_do(small: GeneratedSpectra
     [
         ({"n_targets": 0}, "'n_targets' must be above zero; found 0"),
         ({"shots": 0}, "'shots' must be above zero; found 0"),
+        ({"seed": -1}, "'seed' must lie between 0 and inf; found -1"),
         ({"rocks": []}, "'n_targets' must be above zero; found 0"),
         ({"rocks": [{"SiO2": 120.0}]}, "'rock' must lie between 0.0 and 100.0 wt%; found 120.0 wt%"),
     ],

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from napari_bgremove._validation import check_positive
+from napari_bgremove._validation import check_positive, check_range
 from napari_bgremove.spectra.composition import Composition
 from napari_bgremove.spectra.spectra_set import SpectraSet
-from napari_bgremove.synthetic.libs_conditions import Conditions
+from napari_bgremove.synthetic.libs_conditions import Conditions, Scatter
 from napari_bgremove.synthetic.libs_instrument import (
     Readout,
     chemcam_axis,
@@ -71,6 +71,14 @@ class _Optics(NamedTuple):
     spread: csr_matrix
     dn_per_radiance: Array
     continuum: Array
+
+
+class _Place(NamedTuple):
+    """What all shots at one location share: factors on the temperature, on all light, and on the continuum alone."""
+
+    temperature: float
+    light: float
+    continuum: float
 
 
 class _Shots(NamedTuple):
@@ -147,11 +155,12 @@ def make_chemcam_set(
     Raises
     ------
     ValueError
-        When a number is not above zero, or a rock is not one.
+        When a number is not above zero, the seed is negative, or a rock is not one.
     """
     sizes = {"n_targets": n_targets if rocks is None else len(rocks), "locations": locations, "shots": shots}
     for name, value in {**sizes, "darks": darks}.items():
         check_positive(name, value)
+    check_range("seed", seed, 0, np.inf)
     conditions = conditions or Conditions()
     n_targets = sizes["n_targets"]
     pattern = conditions.readout.draw_pattern(_stream(seed, PATTERN))
@@ -193,30 +202,36 @@ def make_chemcam_set(
 def _make_shots(
     moles: Mapping[str, float], key: tuple[int, int, int], shots: int, *, pattern: Array, conditions: Conditions
 ) -> _Shots:
-    seed, target, location = key
+    """Shots at one location; the `key` is seed, target and location."""
     scatter, readout, optics = conditions.scatter, conditions.readout, _optics()
+    place = _draw_place(key, scatter)
+    seed, target, location = key
     streams = [_stream(seed, SHOT, target, location, shot) for shot in range(shots)]
     total, density, hotter, whiter = np.array([stream.standard_normal(4) for stream in streams]).T
-    of_target, of_location = _stream(seed, TARGET, target, 1), _stream(seed, LOCATION, target, location)
-    matrix = 1 + scatter.matrix * of_target.uniform(-1, 1)
-    brightness = conditions.exposure * np.exp(scatter.location * of_location.standard_normal())
-    brightness *= np.where(np.arange(shots) == 0, scatter.first_shot, 1.0)
     emitted = emit_lines(
         load_atomic_data(),
         moles,
         plasma=conditions.plasma,
-        temperature=matrix * (1 + scatter.temperature * _correlate(total, hotter, scatter.temperature_correlation)),
+        temperature=place.temperature
+        * (1 + scatter.temperature * _correlate(total, hotter, scatter.temperature_correlation)),
         density=np.exp(scatter.density * density),
     )
-    signal = (optics.spread @ emitted.T).T * optics.dn_per_radiance
-    signal *= (brightness * np.exp(scatter.total * total))[:, None]
-    with_total = _correlate(total, whiter, scatter.continuum_correlation)
-    level = brightness * conditions.continuum * np.exp(scatter.continuum * with_total)
-    level *= np.exp(scatter.target_background * of_target.standard_normal())
-    continuum = level[:, None] * optics.continuum
+    light = conditions.exposure * place.light * np.where(np.arange(shots) == 0, scatter.first_shot, 1.0)
+    signal = (optics.spread @ emitted.T).T * optics.dn_per_radiance * (light * np.exp(scatter.total * total))[:, None]
+    whiteness = np.exp(scatter.continuum * _correlate(total, whiter, scatter.continuum_correlation))
+    continuum = (light * conditions.continuum * place.continuum * whiteness)[:, None] * optics.continuum
     offset = pattern + np.array([readout.draw_drift(stream) for stream in streams])
     measured = [readout.record(*row) for row in zip(signal + continuum, offset, streams, strict=True)]
     return _Shots(np.array(measured), signal, offset + continuum)
+
+
+def _draw_place(key: tuple[int, int, int], scatter: Scatter) -> _Place:
+    seed, target, location = key
+    of_target, of_location = _stream(seed, TARGET, target, 1), _stream(seed, LOCATION, target, location)
+    temperature = 1 + scatter.matrix * of_target.uniform(-1, 1)
+    background, coupling = of_target.standard_normal(2)
+    light = scatter.coupling * coupling + scatter.location * of_location.standard_normal()
+    return _Place(temperature, float(np.exp(light)), float(np.exp(scatter.target_background * background)))
 
 
 def _correlate(given: Array, other: Array, correlation: float) -> Array:

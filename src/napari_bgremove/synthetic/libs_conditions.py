@@ -36,6 +36,8 @@ class Scatter:
         Of the light, from location to location (log-normal).
     matrix : float
         Half width of the range in which the temperature differs from target to target.
+    coupling : float
+        Of the light, from target to target (log-normal): how well the laser couples to a rock, and from how far.
     target_background : float
         Of the continuum, from target to target (log-normal). Above zero the background is not stationary any more.
     """
@@ -49,6 +51,7 @@ class Scatter:
     continuum_correlation: float = 0.7
     location: float = 0.05
     matrix: float = 0.05
+    coupling: float = 0.0
     target_background: float = 0.0
 
     def __post_init__(self) -> None:

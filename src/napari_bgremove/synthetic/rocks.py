@@ -23,12 +23,12 @@ MASSES = {
     "Mn": 54.938, "C": 12.011, "O": 15.999, "Li": 6.94, "Sr": 87.62, "Ba": 137.33, "Cr": 51.996,
 }  # fmt: skip
 
-#: The basalt BHVO-2 in wt% and, its traces, in ppm: certificate of the US Geological Survey (S. A. Wilson, 1997).
+#: The basalt BHVO-2 in wt% and, its traces, in ppm: certificate of the US Geological Survey (1998).
 BHVO2 = {
     "SiO2": 49.9, "TiO2": 2.73, "Al2O3": 13.5, "FeOT": 11.07, "MgO": 7.23, "CaO": 11.4, "Na2O": 2.22, "K2O": 0.52,
     "MnO": 0.167,
 }  # fmt: skip
-BHVO2_TRACES = {"Li": 4.8, "Sr": 389.0, "Ba": 130.0, "Cr": 280.0}
+BHVO2_TRACES = {"Li": 5.0, "Sr": 389.0, "Ba": 130.0, "Cr": 280.0}
 
 # Nominal wt%. The extremes span what calibration standards span: SiO2 to 98, TiO2 to 75, Al2O3 to 39, FeOT to 60,
 # MgO to 48, CaO to 50, Na2O to 11 and K2O to 12; what is missing to 100 is volatile.
