@@ -60,9 +60,8 @@ def _list_shares(blocks: Sequence[BlockStationarity]) -> str:
 
 
 def _list(shares: Mapping[str, float]) -> str:
-    if len(shares) == 1:
-        return f"{100 * next(iter(shares.values())):.2g} %"
-    return ", ".join(f"{name} {100 * share:.2g} %" for name, share in shares.items())
+    said = {name: f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %" for name, share in shares.items()}
+    return next(iter(said.values())) if len(said) == 1 else ", ".join(f"{name} {text}" for name, text in said.items())
 
 
 _SENTENCES = {
