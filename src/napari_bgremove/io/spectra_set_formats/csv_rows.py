@@ -75,7 +75,7 @@ def _to_recording(path: Path, header: Line, values: NDArray[np.float64], labels:
         axis,
         spectra,
         targets=path.stem if labels.targets is None else labels.targets,
-        locations=labels.locations,
+        locations=0 if labels.locations is None else labels.locations,
         shots=labels.shots,
         blocks=find_instrument_blocks(axis),
         composition=labels.composition,

@@ -31,7 +31,7 @@ class LabelColumns:
     """Labels of the rows of a table; None where the table does not have them."""
 
     targets: list[str] | None = None
-    locations: NDArray[np.int64] | int = 0
+    locations: NDArray[np.int64] | None = None
     shots: NDArray[np.int64] | None = None
     composition: Composition | None = None
     others: Mapping[str, list[str]] = field(default_factory=dict)
@@ -79,8 +79,8 @@ def read_label_columns(
     targets = None if target is None else [row[target] for row in rows]
     return LabelColumns(
         targets=targets,
-        locations=_integers(name, columns, rows, lines, roles["locations"], default=0),
-        shots=_integers(name, columns, rows, lines, roles["shots"], default=None),
+        locations=_integers(name, columns, rows, lines, roles["locations"]),
+        shots=_integers(name, columns, rows, lines, roles["shots"]),
         composition=_read_composition(name, columns, rows, lines, values, targets),
         others={columns[at] or f"column {at + 1}": [row[at] for row in rows] for at in rest},
     )
@@ -109,16 +109,10 @@ def _first(columns: Sequence[str], pattern: re.Pattern[str]) -> int | None:
 
 
 def _integers(
-    name: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    lines: Sequence[Line],
-    at: int | None,
-    *,
-    default: int | None,
-) -> NDArray[np.int64] | int | None:
+    name: str, columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[Line], at: int | None
+) -> NDArray[np.int64] | None:
     if at is None:
-        return default
+        return None
     for row, line in zip(rows, lines, strict=True):
         if not re.fullmatch(r"[+-]?\d{1,18}", row[at]):
             msg = f"'{name}', line {line.number}, must hold a whole number for '{columns[at]}'; found {row[at][:40]!r}."
