@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from napari_bgremove.errors import ComputeError
+from napari_bgremove.spectra.bands import CHEMCAM_IGNORED_BANDS, channels_outside
 from napari_bgremove.spectra.spectra_set import SpectraSet, make_spectra_set
 from napari_bgremove.spectra.stationarity import Stationarity, measure_stationarity
 from napari_bgremove.spectra.variance_components import estimate_variance_components
+from napari_bgremove.synthetic.libs import make_chemcam_set
+from napari_bgremove.synthetic.libs_conditions import Conditions, Scatter
 
 N_CHANNELS = 1024
 
@@ -215,6 +218,14 @@ def test_variances_of_a_channel_are_those_of_its_lines() -> None:
     np.testing.assert_allclose(found.within, 9, rtol=0.1)
     assert found.between[0] == pytest.approx(2500, rel=0.25)
     assert found.between[1] < 0.5
+
+
+@pytest.mark.parametrize(("spread", "status"), [(0.0, "stationary"), (1.0, "not_stationary")])
+def test_crowded_lines_are_told_from_a_continuum_that_follows_the_rock(spread: float, status: str) -> None:
+    conditions = Conditions(scatter=Scatter(target_background=spread))
+    spectra = make_chemcam_set(n_targets=24, shots=2, darks=1, seed=3, conditions=conditions).set
+    found = measure_stationarity(spectra.keep(channels_outside(spectra.axis, CHEMCAM_IGNORED_BANDS)))
+    assert found.status == status, found.message
 
 
 # What cannot be judged
