@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PAIR = (float, float)
 _SUFFIX = {"tiff": ".tif", "hdf5": ".h5"}
+#: Methods that take each spectrum of a map for itself, and say of each what became of it.
+_IN_BLOCKS = ("direct", "iterate")
 #: No spectrum has such a background.
 _NONE_EXISTS = 3
 
@@ -150,12 +152,14 @@ def command(
     standard error, kappa, end levels. Beside it lie OUT-signal.tif (the net
     spectra), OUT-background.tif, OUT-uncertainty.tif and OUT-status.tif (0 is
     ok, 1 flat, 2 hardly tied down, and above that there is no background).
-    Of a map the energies are the last dimension there. Energies that an image
+    Of a map the energies are the last dimension there. Stacks and maps in HDF5
+    may be larger than the memory (Shirley's two methods). Energies that an image
     does not have itself are given as --axis -43 0.05: first value and step.
 
     When no spectrum has such a background, the reason is said, no table is
     written, and the exit code is 3; it is 1 for what cannot be read or done.
     """
+    from napari_bgremove.cli.spectrum_blocks import separate_in_blocks
     from napari_bgremove.cli.spectrum_results import name_files, separate_spectrum, write_outcome
     from napari_bgremove.cli.spectrum_sources import SpectrumChoice, load_spectra
     from napari_bgremove.io.targets import check_targets
@@ -163,17 +167,22 @@ def command(
     ends = make_ends(method, anchors, endpoints, offsets=offsets, min_points=min_points)
     parameters = make_parameters(method, given) | choose_sigma(method, sigma, ends)
     gate = Gate(gap_values, saturation, valid_mask)
-    loaded = load_spectra(file, SpectrumChoice(gate=gate, **choice))
+    loaded = load_spectra(file, SpectrumChoice(gate=gate, **choice), lazy=method in _IN_BLOCKS)
     targets = name_files(out, loaded, suffix=_SUFFIX[file_format])
     extra = [path for path in (figure, json_file) if path is not None]
     check_targets([(str(file), [*(path for files in targets for path in files.values()), *extra])])
-    outcomes = [separate_spectrum(one, method=method, ends=ends, parameters=parameters) for one in loaded.spectra]
-    _raise_if_wrong(outcomes)
     record = _record(file, choice | gate.to_dict())
-    written = [
-        write_outcome(outcome, files, loaded, record) if outcome.has_background else {}
-        for outcome, files in zip(outcomes, targets, strict=True)
-    ]
+    how: dict[str, Any] = {"method": method, "ends": ends, "parameters": parameters}
+    if loaded.is_lazy:
+        outcome, files = separate_in_blocks(loaded, files=targets[0], record=record, **how)
+        outcomes, written = [outcome], [files]
+    else:
+        outcomes = [separate_spectrum(one, **how) for one in loaded.spectra]
+        _raise_if_wrong(outcomes)
+        written = [
+            write_outcome(outcome, files, loaded, record) if outcome.has_background else {}
+            for outcome, files in zip(outcomes, targets, strict=True)
+        ]
     if figure is not None and any(written):
         _draw(figure, outcomes, ends)
     _report(outcomes, written)

@@ -24,7 +24,18 @@ from napari_bgremove.spectra.ends import End
 from napari_bgremove.spectra.net_area import measure_net_area
 from napari_bgremove.spectra.shirley import ShirleyBackground
 
-__all__ = ["Outcome", "name_files", "separate_spectrum", "write_outcome"]
+__all__ = [
+    "CURVES",
+    "Outcome",
+    "describe_map_record",
+    "name_files",
+    "separate_spectrum",
+    "write_outcome",
+    "write_summaries",
+]
+
+#: What a map becomes images of, where it is known.
+CURVES = ("signal", "background", "uncertainty")
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,9 @@ class Outcome:
     figures : mapping of str to scalar or ndarray
         status, net_area and what else is known, in the leading shape of the spectrum.
     separation : Separation or None
+        The curves; also None where they were written at once, for want of memory.
     error : Exception or None
-        Why there is none.
+        Why there is nothing.
     """
 
     spectrum: Spectrum
@@ -57,11 +69,11 @@ class Outcome:
     @property
     def has_background(self) -> bool:
         """Whether any spectrum has one."""
-        return self.separation is not None and bool(np.isfinite(self.separation.background).any())
+        return bool(np.isfinite(self.figures.get("net_area", np.nan)).any())
 
     def summarise(self) -> dict[str, Any]:
         """Return the figures; of a map how many spectra came to what, and their median area."""
-        if self.separation is None:
+        if not self.figures:
             return {"spectrum": self.spectrum.label, "status": "refused", "sentence": self.sentence}
         head = {"spectrum": self.spectrum.label, "sentence": self.sentence}
         if not self.is_map:
@@ -125,16 +137,26 @@ def write_outcome(
     if not outcome.is_map:
         names = {"label": spectrum.label, "axis_name": spectrum.axis_name, "axis_unit": spectrum.axis_unit}
         return {"table": write_spectrum_csv(files["table"], spectrum.axis, separation, **names)}
-    record = {**separation.provenance, "unit": loaded.unit, "axis": _describe_axis(spectrum)}
-    columns = _number(spectrum.intensity.shape[:-1], loaded.index_names) | {
-        name: np.ravel(values) for name, values in outcome.figures.items()
-    }
-    written = {"table": write_columns(files["table"], columns, provenance=record)}
-    for name in ("signal", "background", "uncertainty"):
+    written = {}
+    for name in CURVES:
         values = getattr(separation, name)
         if values is not None:
             placed = np.moveaxis(values, -1, loaded.spectral_axis)
-            written[name] = write_image(files[name], placed, provenance={**record, "field": name})
+            provenance = {**describe_map_record(separation.provenance, loaded, spectrum), "field": name}
+            written[name] = write_image(files[name], placed, provenance=provenance)
+    return {**written, **write_summaries(outcome, files, loaded, separation.provenance)}
+
+
+def write_summaries(
+    outcome: Outcome, files: Mapping[str, Path], loaded: LoadedSpectra, provenance: Mapping[str, Any]
+) -> dict[str, Path]:
+    """Write what a map has one value of for every spectrum: a table of its figures, and an image of its statuses."""
+    spectrum = outcome.spectrum
+    record = describe_map_record(provenance, loaded, spectrum)
+    columns = _number(spectrum.intensity.shape[:-1], loaded.index_names) | {
+        name: np.ravel(values) for name, values in outcome.figures.items()
+    }
+    table = write_columns(files["table"], columns, provenance=record)
     status = np.vectorize(CODES.__getitem__, otypes=[np.uint8])(outcome.figures["status"])
     if status.ndim == 1:  # lies over the image, spectrum by spectrum
         status = np.moveaxis(np.broadcast_to(status[:, None], spectrum.intensity.shape), -1, loaded.spectral_axis)
@@ -142,12 +164,16 @@ def write_outcome(
         files["status"], provenance={**record, "field": "status", "codes": CODES}, is_stack=False, dtype=np.uint8
     ) as writer:
         writer.append(status)
-    return {**written, "status": files["status"]}
+    return {"table": table, "status": files["status"]}
+
+
+def describe_map_record(provenance: Mapping[str, Any], loaded: LoadedSpectra, spectrum: Spectrum) -> dict[str, Any]:
+    """Return what every file of a map says of it."""
+    return {**provenance, "unit": loaded.unit, "axis": _describe_axis(spectrum)}
 
 
 def _name_images(table: Path, suffix: str) -> dict[str, Path]:
-    names = ("signal", "background", "uncertainty", "status")
-    return {name: table.with_name(f"{table.stem}-{name}{suffix}") for name in names}
+    return {name: table.with_name(f"{table.stem}-{name}{suffix}") for name in (*CURVES, "status")}
 
 
 def _number(shape: Sequence[int], names: Sequence[str]) -> dict[str, NDArray[np.intp]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import dask.array as da
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_bgremove.cli.shots import Gate
 from napari_bgremove.errors import ReadError
 from napari_bgremove.images.axis_calibration import USUAL_UNITS, LinearAxis
-from napari_bgremove.io.images import open_images
+from napari_bgremove.io.images import ImageStack, open_images
 from napari_bgremove.io.readers import detect_kind
 from napari_bgremove.io.spectra import Spectrum, read_spectra
 
@@ -72,9 +75,17 @@ class LoadedSpectra:
     index_names: tuple[str, ...] = ("y", "x")
     unit: str | None = None
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether it is a map that is still in its file."""
+        return hasattr(self.spectra[0].intensity, "dask")
 
-def load_spectra(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
+
+def load_spectra(path: Path, choice: SpectrumChoice, *, lazy: bool = False) -> LoadedSpectra:
     """Read the spectra of a file, and print what the reader has to say.
+
+    With `lazy`, stacks of images and HDF5 maps of three dimensions are dask
+    arrays, of which nothing is read yet.
 
     Raises
     ------
@@ -83,7 +94,8 @@ def load_spectra(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
     ReadError
         When the file is no such file, or lacks what was asked for.
     """
-    loaded = _load_image(path, choice) if _is_image(path) or choice.along is not None else _load_spectra(path, choice)
+    load = _load_image if _is_image(path) or choice.along is not None else _load_spectra
+    loaded = load(path, choice, lazy=lazy)
     for note in dict.fromkeys(note for spectrum in loaded.spectra for note in spectrum.notes):
         click.echo(f"  {note}")
     return loaded
@@ -98,13 +110,11 @@ def _is_image(path: Path) -> bool:
         return False  # if it is no spectrum either, the reader of spectra says so
 
 
-def _load_image(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
+def _load_image(path: Path, choice: SpectrumChoice, *, lazy: bool) -> LoadedSpectra:
     named = {"--spectrum": choice.names, "--column": choice.column, "--axis-dataset": choice.axis_dataset}
     _refuse(named, f"spectra; '{path.name}' is read as an image")
     stack = open_images(path, dataset=choice.dataset)
-    indices = range(len(stack)) if choice.frame is None else [choice.frame]
-    frames = np.stack([choice.gate.read(stack, index) for index in indices]).astype(np.float64)
-    image = frames if stack.is_stack and choice.frame is None else frames[0]
+    image = _read_frames(stack, choice, lazy=lazy)
     spectral_axis, across = (-2, "column") if choice.along == "columns" else (-1, "row")
     intensity = np.moveaxis(image, spectral_axis, -1)
     name = choice.axis_name or ("energy" if choice.axis else "pixel")
@@ -114,13 +124,30 @@ def _load_image(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
     return LoadedSpectra((spectrum,), spectral_axis, ("frame", across), stack.metadata.get("unit"))
 
 
-def _load_spectra(path: Path, choice: SpectrumChoice) -> LoadedSpectra:
+def _read_frames(stack: ImageStack, choice: SpectrumChoice, *, lazy: bool) -> Any:
+    if lazy and stack.is_stack and choice.frame is None:
+        numbers = da.arange(len(stack), chunks=1)
+        return da.map_blocks(
+            partial(_read_frame, choice.gate, stack), numbers,
+            dtype=np.float32, chunks=(*numbers.chunks, *((n,) for n in stack.shape)), new_axis=[1, 2],
+            meta=np.empty((0, 0, 0), np.float32),
+        )  # fmt: skip
+    indices = range(len(stack)) if choice.frame is None else [choice.frame]
+    frames = np.stack([choice.gate.read(stack, index) for index in indices]).astype(np.float64)
+    return frames if stack.is_stack and choice.frame is None else frames[0]
+
+
+def _read_frame(gate: Gate, stack: ImageStack, number: NDArray[np.intp]) -> NDArray[np.float32]:
+    return gate.read(stack, int(number[0]))[np.newaxis]
+
+
+def _load_spectra(path: Path, choice: SpectrumChoice, *, lazy: bool) -> LoadedSpectra:
     gate = choice.gate
     marks = {"--valid-mask": gate.valid_mask, "--gap": gate.gap_values, "--saturation": gate.saturation}
     kind = f"images; '{path.name}' is read as spectra (an HDF5 file becomes an image by --along)"
     _refuse({"--frame": choice.frame, **marks}, kind)
     _refuse({"--axis-dataset": choice.axis and choice.axis_dataset}, "energies in the file; found --axis as well")
-    spectra = read_spectra(path, dataset=choice.dataset, axis=choice.axis_dataset or choice.axis)
+    spectra = read_spectra(path, dataset=choice.dataset, axis=choice.axis_dataset or choice.axis, lazy=lazy)
     picked = [_adapt(path, spectrum, choice) for spectrum in _pick(path, spectra, choice.names)]
     return LoadedSpectra(tuple(picked), index_names=("spectrum",) if picked[0].intensity.ndim == 2 else ("y", "x"))
 

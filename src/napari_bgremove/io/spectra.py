@@ -30,7 +30,9 @@ SPECTRUM_SUFFIXES = (".csv", ".txt", ".dat", ".xy", ".tsv", ".vms", ".h5", ".hdf
 _OLD_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
-def read_spectra(path: PathLike, *, dataset: str | None = None, axis: AxisChoice = None) -> tuple[Spectrum, ...]:
+def read_spectra(
+    path: PathLike, *, dataset: str | None = None, axis: AxisChoice = None, lazy: bool = False
+) -> tuple[Spectrum, ...]:
     """Read every spectrum of a file.
 
     Parameters
@@ -47,6 +49,9 @@ def read_spectra(path: PathLike, *, dataset: str | None = None, axis: AxisChoice
         For HDF5: the dataset with the energies, or their first value and
         step. Without it the axis the file names is taken, else sample
         numbers, and `notes` say so.
+    lazy : bool
+        Leave the intensities of HDF5 maps of three dimensions in the file: a
+        dask array in blocks of whole spectra. Everything else is read at once.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def read_spectra(path: PathLike, *, dataset: str | None = None, axis: AxisChoice
             msg = f"'{path.name}' must hold a spectrum; found an empty file of 0 bytes. Copy it again from its source."
             raise ReadError(msg)
         if h5py.is_hdf5(path):  # MATLAB and Igor put a block of text in front
-            return tuple(read_maps(path, dataset=dataset, axis=axis))
+            return tuple(read_maps(path, dataset=dataset, axis=axis, lazy=lazy))
         _check_choices(path.name, dataset, axis)
         if head.startswith(_OLD_NETCDF):
             msg = (
