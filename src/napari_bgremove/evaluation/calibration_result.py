@@ -177,13 +177,20 @@ def pool_squares(errors: Array, numbers: NDArray[np.intp], score: str) -> tuple[
     score : {"rows", "standards"}
         standards: the errors of a group are averaged before they are squared.
     """
-    member = np.equal.outer(np.arange(numbers.max() + 1), numbers).astype(np.float64)
     known = np.isfinite(errors)
     filled = np.where(known, errors, 0)
-    count = member @ known
+    count = _add_up(known, numbers)
     if score == "rows":
-        return member @ filled**2, count
-    return (member @ filled / np.maximum(count, 1)) ** 2, (count > 0).astype(np.float64)
+        return _add_up(filled**2, numbers), count
+    return (_add_up(filled, numbers) / np.maximum(count, 1)) ** 2, (count > 0).astype(np.float64)
+
+
+def _add_up(rows: NDArray[np.generic], numbers: NDArray[np.intp]) -> Array:
+    """Return the sum of the rows of each group, shape (groups, outputs)."""
+    outputs = rows.shape[1]
+    places = numbers[:, None] * outputs + np.arange(outputs)
+    sums = np.bincount(places.ravel(), weights=rows.ravel(), minlength=(int(numbers.max()) + 1) * outputs)
+    return sums.reshape(-1, outputs).astype(np.float64)
 
 
 def _root_mean(squares: Array, count: Array) -> Array:

@@ -49,15 +49,34 @@ class FoldErrors:
 
     def outer(self) -> Array:
         """Return the error of each row, shape (rows, outputs), predicted from all other groups."""
-        return _solve_groups(self.inverse, self.dual, self.groups)
+        errors = np.empty_like(self.dual)
+        for rows, _, blocks in self._sizes:
+            errors[rows] = np.linalg.solve(blocks, self.dual[rows])
+        return errors
 
     def inner(self, group: int) -> Array:
         """Return the error of each row, predicted from all groups but its own and `group`; zero in `group` itself."""
         away = self.groups[group]
-        weights = np.linalg.solve(self.inverse[np.ix_(away, away)], self.inverse[away])
-        inverse = self.inverse - self.inverse[:, away] @ weights
+        across = self.inverse[:, away]
+        weights = np.linalg.solve(self.inverse[np.ix_(away, away)], across.T)
         dual = self.dual - weights.T @ self.dual[away]
-        return _solve_groups(inverse, dual, self.groups[:group] + self.groups[group + 1 :])
+        errors = np.zeros_like(dual)
+        for rows, numbers, blocks in self._sizes:
+            others = rows[numbers != group]
+            # Of G without `group` only what stands within each group is needed.
+            lost = across[others] @ weights[:, others].transpose(1, 0, 2)
+            errors[others] = np.linalg.solve(blocks[numbers != group] - lost, dual[others])
+        return errors
+
+    @cached_property
+    def _sizes(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp], Array]]:
+        """For each size of a group: the rows of its groups, their numbers, and G_SS of each."""
+        found = []
+        for size in sorted({len(group) for group in self.groups}):
+            numbers = np.array([number for number, group in enumerate(self.groups) if len(group) == size])
+            rows = np.stack([self.groups[number] for number in numbers])
+            found.append((rows, numbers, self.inverse[rows[:, :, None], rows[:, None, :]]))
+        return found
 
 
 class RidgeFolds:
@@ -125,12 +144,3 @@ class RidgeFolds:
         differences = helmert(len(self._kernel))
         strengths, modes = np.linalg.eigh(differences @ self._kernel @ differences.T)
         return np.maximum(strengths, 0), differences.T @ modes
-
-
-def _solve_groups(inverse: Array, dual: Array, groups: tuple[NDArray[np.intp], ...]) -> Array:
-    """Return (G_SS)^-1 a_S for each group S, all groups of one size at a time; zero elsewhere."""
-    errors = np.zeros_like(dual)
-    for size in {len(group) for group in groups}:
-        rows = np.stack([group for group in groups if len(group) == size])
-        errors[rows] = np.linalg.solve(inverse[rows[:, :, None], rows[:, None, :]], dual[rows])
-    return errors
