@@ -337,6 +337,18 @@ def test_rows_carry_their_labels_and_reference_values(tmp_path: Path) -> None:
     assert found.provenance["labels"] == {"Remark": ["a, b", "", ""]}
 
 
+@pytest.mark.parametrize("name", ["nm", "wave", "x", "", "energy"])
+def test_numbered_columns_are_not_taken_for_an_axis(tmp_path: Path, name: str) -> None:
+    (tmp_path / "c.csv").write_text(f"{name},1,2,3\n240,5,6,7\n241,8,9,10\n")
+    np.testing.assert_array_equal(read_spectra_set(tmp_path / "c.csv").axis, [240, 241])
+
+
+@pytest.mark.parametrize("header", ["target,1,2,3", "id,0,1,2", ",240.1,240.2,240.3"])
+def test_rows_may_be_numbered_too(tmp_path: Path, header: str) -> None:
+    (tmp_path / "r.csv").write_text(f"{header}\n0,5,6,7\n1,8,9,10\n")
+    np.testing.assert_array_equal(read_spectra_set(tmp_path / "r.csv").spectra, [[5, 6, 7], [8, 9, 10]])
+
+
 def test_rows_without_a_name_for_their_targets_take_the_words(tmp_path: Path) -> None:
     (tmp_path / "rows.txt").write_text("rock\tFe\t1\t2\t3\nbasalt\t8\t10\t20\t30\ngranite\t2\t40\t50\t60\n")
     found = read_spectra_set(tmp_path / "rows.txt")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.errors import ReadError
-from napari_bgremove.io.spectra_set_formats.label_columns import LabelColumns, read_label_columns
+from napari_bgremove.io.spectra_set_formats.label_columns import LabelColumns, is_target_name, read_label_columns
 from napari_bgremove.io.spectra_set_formats.recording import Recording, ascending, find_instrument_blocks
 from napari_bgremove.io.spectra_set_formats.text_rows import Line, is_number, to_cells, to_numbers
 from napari_bgremove.io.spectrum_formats.naming import name_axis
@@ -48,9 +48,7 @@ def find_row_layout(lines: Sequence[Line]) -> RowLayout | None:
             cells = [cell.strip() for cell in line.text.lstrip("#").split(separator)]
             numbers = [is_number(cell) for cell in cells]
             labels = len(cells) - next((at for at, found in enumerate(reversed(numbers)) if not found), len(cells))
-            # 'wavelength, 1, 2, 3' numbers the spectra of a table of columns.
-            of_columns = bool(name_axis(cells[0])[0]) or cells[0].lower() in ("wave", "wvl")
-            if labels and len(cells) - labels >= _FEWEST_CHANNELS and not (labels == 1 and of_columns):
+            if labels and len(cells) - labels >= _FEWEST_CHANNELS and not (labels == 1 and _is_of_columns(cells)):
                 return RowLayout(separator, place, labels)
     return None
 
@@ -66,6 +64,14 @@ def read_rows(path: Path, lines: Sequence[Line], layout: RowLayout) -> Recording
     labels = read_label_columns(path.name, names, [row[: layout.labels] for row in cells], table[1:])
     values = to_numbers(path.name, table, layout.separator, skip=layout.labels)
     return _to_recording(path, table[0], values, labels)
+
+
+def _is_of_columns(cells: Sequence[str]) -> bool:
+    """Tell whether a line such as 'nm, 1, 2, 3' names an axis and numbers the spectra beside it."""
+    if any(name_axis(cells[0])) or cells[0].lower() in ("wave", "wvl"):
+        return True
+    numbers = [float(cell) for cell in cells[1:]]
+    return numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1))) and not is_target_name(cells[0])
 
 
 def _to_recording(path: Path, header: Line, values: NDArray[np.float64], labels: LabelColumns) -> Recording:
