@@ -20,7 +20,6 @@ from napari_bgremove.learning.model_file import (
     write_model,
 )
 from napari_bgremove.learning.networks import (
-    SPECTROSCOPY_PRESETS,
     NetworkSpec,
     SpectroscopyNet,
     SpectroscopyNetSpec,
@@ -72,8 +71,8 @@ def test_an_output_channel_sees_exactly_the_receptive_field(changes: dict[str, A
 
 
 def test_the_paper_sees_37_channels_and_the_dilated_variant_a_continuum() -> None:
-    assert SPECTROSCOPY_PRESETS["paper"].receptive_field == 37
-    assert SPECTROSCOPY_PRESETS["dilated"].receptive_field == 505
+    assert SpectroscopyNetSpec().receptive_field == 37
+    assert SpectroscopyNetSpec(depth=12, kernel=5, dilated=True).receptive_field == 505
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -6,13 +6,23 @@ a range; a field nobody knows is refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_bgremove.learning.networks import NetworkSpec, SpectroscopyNetSpec
+from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["BlockDescription", "ModelDescription", "SpectraModelDescription"]
+__all__ = [
+    "BlockDescription",
+    "ModelDescription",
+    "SpectraModelDescription",
+    "describe_blocks",
+    "describe_channels",
+]
 
 Percentile = Annotated[float, Field(ge=0, le=100)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -99,3 +109,25 @@ class SpectraModelDescription(_Description):
             msg = f"the signal channels must rise and end before {sum(channels)}"
             raise ValueError(msg)
         return self
+
+
+def describe_blocks(spectra: SpectraSet, scales: Sequence[float]) -> tuple[BlockDescription, ...]:
+    """Describe the spectrometers of a set, and the constants their counts are divided by."""
+    return tuple(
+        BlockDescription(
+            name=block.name,
+            channels=len(block),
+            first=float(spectra.axis[block.start]),
+            last=float(spectra.axis[block.stop - 1]),
+            scale=scale,
+        )
+        for block, scale in zip(spectra.blocks, scales, strict=True)
+    )
+
+
+def describe_channels(marked: NDArray[np.bool_] | None) -> tuple[tuple[int, int], ...]:
+    """Return the runs [start, stop) of marked channels."""
+    if marked is None:
+        return ()
+    steps = np.diff(np.concatenate([[0], marked.astype(np.int8), [0]]))
+    return tuple((int(a), int(b)) for a, b in zip(np.flatnonzero(steps > 0), np.flatnonzero(steps < 0), strict=True))

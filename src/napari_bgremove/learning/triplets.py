@@ -15,11 +15,13 @@ from napari_bgremove.learning.datasets import Batch
 from napari_bgremove.spectra.blocks import Block
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["SpectraTriplets", "measure_block_scales"]
+__all__ = ["SpectraTriplets", "measure_block_scales", "split_by_target"]
 
 # What is "bright" in a block; the few brighter lines may pass 1.
 _BRIGHT_PERCENTILE = 99.9
 _ROLES = ("measured", "second", "third", "repeat")
+# Targets of a triplet.
+_LEAST_TARGETS = 3
 
 
 def measure_block_scales(spectra: SpectraSet) -> tuple[float, ...]:
@@ -34,6 +36,23 @@ def measure_block_scales(spectra: SpectraSet) -> tuple[float, ...]:
         When a block is not bright anywhere, or a spectrum is not finite.
     """
     return tuple(_measure_scale(np.asarray(spectra.spectra[:, b.start : b.stop]), b) for b in spectra.blocks)
+
+
+def split_by_target(spectra: SpectraSet, share: float, *, seed: int = 0) -> tuple[SpectraSet, SpectraSet]:
+    """Split into training and validation so that no target serves both.
+
+    Parameters
+    ----------
+    share : float
+        Share of targets for validation, at least 3 of them. Where fewer than 3
+        would be left for training, both parts are the whole set.
+    """
+    targets = np.array(spectra.distinct_targets)
+    held_out = max(round(share * len(targets)), _LEAST_TARGETS)
+    if len(targets) - held_out < _LEAST_TARGETS:
+        return spectra, spectra
+    is_held = np.isin(spectra.targets, np.random.default_rng(seed).permutation(targets)[:held_out])
+    return spectra.select(~is_held), spectra.select(is_held)
 
 
 @dataclass(frozen=True)
@@ -76,8 +95,11 @@ class SpectraTriplets:
     def __post_init__(self) -> None:
         names = self.spectra.targets
         rows = tuple(np.flatnonzero(names == target) for target in self.spectra.distinct_targets)
-        if len(rows) < 3:
-            msg = f"'spectra' must come from at least 3 targets to draw triplets; found {len(rows)}. Add a target."
+        if len(rows) < _LEAST_TARGETS:
+            msg = (
+                f"'spectra' must come from at least {_LEAST_TARGETS} targets to draw triplets; found {len(rows)}. Add "
+                "a target."
+            )
             raise ComputeError(msg)
         object.__setattr__(self, "_rows", rows)
         if len(self.scales) != len(self.spectra.blocks):
@@ -107,7 +129,7 @@ class SpectraTriplets:
     def _draw(self, epoch: int, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows of a triplet and of the repeat, and the channels they are cropped to."""
         rng = np.random.default_rng([self.seed, 0 if self.fixed else epoch, index])
-        chosen = rng.choice(len(self._rows), 3, replace=False)
+        chosen = rng.choice(len(self._rows), _LEAST_TARGETS, replace=False)
         first, second, third = (int(rng.choice(self._rows[target])) for target in chosen)
         others = self._rows[chosen[0]]
         others = others[others != first] if len(others) > 1 else others

@@ -12,7 +12,7 @@ from napari_bgremove._validation import check_choice, check_positive, check_rang
 if TYPE_CHECKING:
     from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["check_saxs_unet", "refuse"]
+__all__ = ["check_kinds", "check_number", "check_saxs_unet", "check_whole", "refuse"]
 
 # Whole numbers and their range. A side is limited as in a model file, a seed as in numpy and torch.
 _WHOLE: Mapping[str, tuple[int, int]] = {
@@ -34,16 +34,12 @@ _MOST_DECADES = 12
 
 def check_saxs_unet(recipe: SaxsUnetRecipe) -> None:
     """Raise ValueError, in one sentence, unless every number keeps its rule."""
-    for name, hint in get_type_hints(type(recipe)).items():
-        if get_origin(hint) is Literal:
-            check_choice(name, getattr(recipe, name), get_args(hint))
-        elif hint is bool and not isinstance(getattr(recipe, name), bool):
-            refuse(name, "be true or false", getattr(recipe, name))
+    check_kinds(recipe)
     optional = {name for name in ("min_intensity", "mask_threshold", "mask_grow") if getattr(recipe, name) is None}
     for name in sorted(_WHOLE.keys() - optional):
-        _check_whole(name, getattr(recipe, name), *_WHOLE[name])
+        check_whole(name, getattr(recipe, name), *_WHOLE[name])
     for name in sorted({"min_intensity", "hit_free_share", "validation_share", *_POSITIVE, *_NOT_NEGATIVE} - optional):
-        _check_number(name, getattr(recipe, name))
+        check_number(name, getattr(recipe, name))
     for name in sorted(set(_POSITIVE) - optional):
         check_positive(name, getattr(recipe, name))
     for name in _NOT_NEGATIVE:
@@ -57,12 +53,21 @@ def check_saxs_unet(recipe: SaxsUnetRecipe) -> None:
     _check_pairs(recipe)
 
 
+def check_kinds(recipe: Any) -> None:
+    """Raise ValueError unless every field of few choices holds one of them, and every switch is one."""
+    for name, hint in get_type_hints(type(recipe)).items():
+        if get_origin(hint) is Literal:
+            check_choice(name, getattr(recipe, name), get_args(hint))
+        elif hint is bool and not isinstance(getattr(recipe, name), bool):
+            refuse(name, "be true or false", getattr(recipe, name))
+
+
 def _check_pairs(recipe: SaxsUnetRecipe) -> None:
     for name in ("amplitude_decades", "percentiles"):
         if len(getattr(recipe, name)) != 2:
             refuse(name, "be two numbers", getattr(recipe, name))
         for value in getattr(recipe, name):
-            _check_number(name, value)
+            check_number(name, value)
     for value in recipe.amplitude_decades:
         check_range("amplitude_decades", value, -_MOST_DECADES, _MOST_DECADES)
     if recipe.amplitude_decades[0] > recipe.amplitude_decades[1]:
@@ -85,12 +90,14 @@ def refuse(name: str, rule: str, found: Any) -> NoReturn:
     raise ValueError(msg)
 
 
-def _check_number(name: str, value: Any) -> None:
+def check_number(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a finite number."""
     if not isinstance(value, Real) or not math.isfinite(value):
         refuse(name, "be a finite number", value)
 
 
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+def check_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Raise ValueError unless `value` is a whole number in this range."""
     if not isinstance(value, Integral):
         refuse(name, "be a whole number", value)
     check_range(name, int(value), low, high)

@@ -15,16 +15,11 @@ from torch.nn import functional
 
 from napari_bgremove.learning.networks.additive_head import AdditiveHead
 from napari_bgremove.learning.networks.p4 import P4Conv
-from napari_bgremove.learning.networks.spectroscopy_net import (
-    SPECTROSCOPY_PRESETS,
-    SpectroscopyNet,
-    SpectroscopyNetSpec,
-)
+from napari_bgremove.learning.networks.spectroscopy_net import SpectroscopyNet, SpectroscopyNetSpec
 from napari_bgremove.learning.networks.unet import STRIDE, UNet, conv_for
 
 __all__ = [
     "PRESETS",
-    "SPECTROSCOPY_PRESETS",
     "STRIDE",
     "AdditiveNetwork",
     "Network",

@@ -9,15 +9,14 @@ orthogonality of the objective forces one of the two outputs to zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-__all__ = ["SPECTROSCOPY_PRESETS", "Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"]
+__all__ = ["Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"]
 
 # Widest dilation of the dilated variant, in channels.
 _MOST_DILATED = 32
@@ -62,17 +61,6 @@ class SpectroscopyNetSpec(BaseModel):
     def receptive_field(self) -> int:
         """Channels that one output channel depends on."""
         return 1 + (self.kernel - 1) * sum(self.dilations)
-
-
-#: Depth, features, kernel and dilation by name: the paper's, two for the processor, one for broad continua.
-SPECTROSCOPY_PRESETS: Mapping[str, SpectroscopyNetSpec] = MappingProxyType(
-    {
-        "paper": SpectroscopyNetSpec(),
-        "medium": SpectroscopyNetSpec(features=32),
-        "small": SpectroscopyNetSpec(features=16),
-        "dilated": SpectroscopyNetSpec(depth=12, features=16, kernel=5, dilated=True),
-    }
-)
 
 
 class Branch(nn.Module):
