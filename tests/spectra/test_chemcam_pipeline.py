@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_bgremove.io.spectra_sets import read_spectra_set
 from napari_bgremove.spectra.chemcam_pipeline import (
     CONTINUUM_LEVELS,
     convert_to_radiance,
     denoise_spectra,
     estimate_continuum,
     estimate_noise,
+    read_parameters,
     subtract_dark,
 )
+from napari_bgremove.spectra.cleaning import clean_spectra
 
 AXIS = np.linspace(240, 340, 2048)
 CONTINUUM = 700 + 300 * np.exp(-(((AXIS - 300) / 40) ** 2))
@@ -128,11 +131,24 @@ def test_the_order_of_levels_is_that_of_the_headers() -> None:
     assert dict(CONTINUUM_LEVELS) == {"UV": 6, "VIO": 6, "VNIR": 5}
 
 
-def test_the_headers_of_the_mission_name_the_same_numbers(shared_data) -> None:
-    with open(next((shared_data / "libs/chemcam").glob("CL5*.csv"))) as file:
-        head = [line.split(",")[0] for line in file if line.startswith("#")]
-    given = {line[1:].split()[0]: float(line.split("=")[1]) for line in head if "=" in line and "MIN" in line}
-    assert given == {"CONTINUUMUVMIN": 6, "CONTINUUMVISMIN": 6, "CONTINUUMVNIRMIN": 5}
+def test_a_header_gives_the_parameters_it_names() -> None:
+    defaults = {"clips": 10, "sigmas": 3.0, "lowest_levels": {"UV": 6, "VIO": 6, "VNIR": 5}}
+    assert read_parameters({}) == defaults
+    given = {"dnoiseiter": 4.0, "dnoisesig": 2.5, "continuumvismin": 7.0, "nshots": 30}
+    assert read_parameters(given) == {"clips": 4, "sigmas": 2.5, "lowest_levels": {"UV": 6, "VIO": 7, "VNIR": 5}}
+
+
+def test_the_parameters_of_a_real_header_clean_its_own_shots(shared_data) -> None:
+    """The mission's product has no continuum left, so cleaning it again takes little of it."""
+    product = read_spectra_set(next((shared_data / "libs/chemcam").glob("CL5*.csv")))
+    parameters = read_parameters(product.provenance["parameters"])
+    assert parameters == read_parameters({})
+    shots = product.select(slice(5, 8))
+    again = clean_spectra(shots.axis, shots.spectra, method="chemcam", blocks=shots.blocks, **parameters)
+    assert [block.name for block in product.blocks] == ["UV", "VIO", "VNIR"]
+    for block in product.blocks:
+        light = np.abs(shots.spectra[:, block.channels]).sum()
+        assert np.abs(again.background[:, block.channels]).sum() < 0.10 * light
 
 
 @pytest.mark.parametrize(

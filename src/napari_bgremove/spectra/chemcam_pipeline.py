@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,7 @@ __all__ = [
     "denoise_spectra",
     "estimate_continuum",
     "estimate_noise",
+    "read_parameters",
     "subtract_dark",
 ]
 
@@ -56,6 +58,25 @@ _CLIP_SIGMAS = 3.0
 # A continuum of one level is complete when the last round took away less than this share of the spread.
 _COMPLETE = 0.01
 _MOST_ROUNDS = 50
+
+
+def read_parameters(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of `clean_spectra(method="chemcam")` that the header of a cleaned spectrum names.
+
+    Parameters
+    ----------
+    header : mapping
+        Names in small letters to numbers, as the reader of CCS files keeps
+        them in `provenance["parameters"]`: dnoiseiter, dnoisesig,
+        continuumuvmin, continuumvismin, continuumvnirmin. What is not named
+        keeps its default.
+    """
+    levels = {"UV": "continuumuvmin", "VIO": "continuumvismin", "VNIR": "continuumvnirmin"}
+    return {
+        "clips": int(header.get("dnoiseiter", DENOISE_CLIPS)),
+        "sigmas": float(header.get("dnoisesig", DENOISE_SIGMAS)),
+        "lowest_levels": {name: int(header.get(key, CONTINUUM_LEVELS[name])) for name, key in levels.items()},
+    }
 
 
 def subtract_dark(spectra: ArrayLike, dark: ArrayLike) -> Array:
