@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_bgremove.spectra.curve import STATUSES
+from napari_bgremove.spectra.firmness import measure_firmness
 
 if TYPE_CHECKING:
     from napari_bgremove.spectra.shirley import ShirleyBackground
 
 __all__ = ["describe_map", "describe_spectrum"]
 
+# A spectrum passes its higher end level for sure when it does so by this many standard errors.
+_FIRM = 2.0
 _REMEDY = "Move the ends so that a peak stands between them, or average wider windows."
 
 
@@ -48,7 +51,18 @@ def _say_range(result: ShirleyBackground) -> str:
 
 
 def _say_ok(result: ShirleyBackground) -> str:
-    return f"Solved: {_say_area(result)}, kappa {result.kappa:.4g}, {_say_levels(result)}."
+    return f"Solved: {_say_area(result)}, kappa {result.kappa:.4g}, {_say_levels(result)}.{_say_doubt(result)}"
+
+
+def _say_doubt(result: ShirleyBackground) -> str:
+    """Warn where the background may be one of the noise."""
+    firmness = measure_firmness(result)
+    if firmness is None or firmness >= _FIRM:
+        return ""
+    return (
+        f" But it may exist by noise alone, as on a step without a peak: the spectrum passes its higher end level by "
+        f"only {firmness:.1f} standard errors. {_REMEDY}"
+    )
 
 
 def _say_flat(result: ShirleyBackground) -> str:
@@ -58,7 +72,7 @@ def _say_flat(result: ShirleyBackground) -> str:
 def _say_ill_conditioned(result: ShirleyBackground) -> str:
     return (
         f"A background exists, but the noise of the samples hardly ties it down: {_say_area(result)}. "
-        "Average wider windows, or bring the ends closer to the peak."
+        f"Average wider windows, or bring the ends closer to the peak.{_say_doubt(result)}"
     )
 
 
