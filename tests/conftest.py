@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from napari_bgremove.io.spectra_sets import write_spectra_set
+from napari_bgremove.spectra.composition import Composition
+from napari_bgremove.spectra.spectra_set import Block, SpectraSet, make_spectra_set
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes settings
@@ -32,3 +37,40 @@ def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
     write_model(path, network, ModelDescription(network=network.spec, tile=32))
     return path
+
+
+@pytest.fixture
+def spectra_set() -> SpectraSet:
+    """Two spectrometers, eight targets, one line whose height is the reference value, one that never changes."""
+    rng = np.random.default_rng(0)
+    channel, amounts = np.arange(96), np.linspace(1, 8, 8)
+    line, constant = (np.exp(-((channel - place) ** 2) / 8.0) for place in (20, 70))
+    floor = 50 + 20 * np.sin(channel / 15)
+    signal = np.repeat(amounts, 4)[:, None] * 30 * line + 100 * constant
+    names = tuple(f"rock {n}" for n in range(8))
+    return make_spectra_set(
+        300 + 0.5 * channel,
+        (signal + floor + rng.normal(0, 1, (32, 96))).astype(np.float32),
+        targets=np.repeat(names, 4),
+        blocks=(Block("UV", 0, 48), Block("VIS", 48, 96)),
+        composition=Composition(names, ("SiO2",), amounts[:, None]),
+    )
+
+
+@pytest.fixture
+def spectra_file(spectra_set: SpectraSet, tmp_path: Path) -> Path:
+    """The same set as a file."""
+    return write_spectra_set(tmp_path / "set.npz", spectra_set)
+
+
+@pytest.fixture
+def spectra_model(spectra_set: SpectraSet, tmp_path: Path) -> Path:
+    """An untrained network for this set, of the smallest size."""
+    from napari_bgremove.learning.model_file import write_model
+    from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
+
+    recipe = SpectroscopyNetRecipe(depth=3, features=2)
+    network = recipe.build_network(spectra_set)
+    description = recipe.build_description(network, recipe.build_datasets(spectra_set)[0])
+    write_model(tmp_path / "cleaner.safetensors", network, description)
+    return tmp_path / "cleaner.safetensors"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
 
 import click
 
+from napari_bgremove.cli.lazy_group import LazyGroup
 from napari_bgremove.errors import EXPECTED
 
 __all__ = ["main"]
@@ -25,30 +26,16 @@ COMMANDS = {
     "separate": "Take images apart into signal and background.",
     "profile": "Read an image along a line, as a spectrum.",
     "shirley": "Take the background of spectra away, and measure the net area.",
+    "spectra": "Train and judge a cleaner of spectra, and take sets of spectra apart.",
     "report": "Judge a model on real data beside tuned classical filters.",
     "demo": "Run the whole job once on generated shots.",
 }
 
 
-class _Commands(click.Group):
-    """Lists the commands without importing them."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"napari_bgremove.cli.{name}_command").command
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands, in the order of the work"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    modules="napari_bgremove.cli.{}_command",
+    summaries=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

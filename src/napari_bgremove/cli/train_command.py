@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import click
 
-from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options, write_json
-from napari_bgremove.cli.progress import TrainingProgress, stop_on_interrupt
+from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
+from napari_bgremove.cli.progress import stop_on_interrupt
+from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, flag, refuse
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
-
-if TYPE_CHECKING:
-    from napari_bgremove.engine.jobs import TrainJob
-    from napari_bgremove.engine.run_folder import RunFolder
 
 # Decided when the patches are cut, or fixed by their files.
 _NOT_HERE = (
@@ -27,19 +24,13 @@ _NOT_HERE = (
     "mask_grow",
     "offsets",
 )
-# What --resume can change of a run.
-_CHANGEABLE = ("device", "precision", "threads", "epochs")
 
 
 @click.command("train")
 @click.option("--signal", type=click.Path(exists=True, dir_okay=False), help="Signal patches, from 'bgremove patches'.")
 @click.option("--background", type=click.Path(exists=True, dir_okay=False), help="Background patches.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the new run.")
-@click.option(
-    "--resume",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Go on with this run; only --device, --precision, --threads and more --epochs can change.",
-)
+@RESUME
 @click.option(
     "--start-from",
     type=click.Path(exists=True, dir_okay=False),
@@ -85,10 +76,10 @@ def command(
     started = time.monotonic()
     if resume is not None:
         folder = RunFolder(resume)
-        job = _changed_job(folder)
+        job = changed_job(folder, TrainJob)
     else:
         if signal is None or background is None or out is None:
-            _refuse("A new run needs --signal, --background and --out; an old one --resume.")
+            refuse("A new run needs --signal, --background and --out; an old one --resume.")
         folder = RunFolder(out)
         chosen = {name: value for name, value in recipe.items() if value is not None}
         job = TrainJob(
@@ -103,73 +94,13 @@ def command(
         )
         create_run(folder, job)
     folder.withdraw_stop()
-    listener = _Listener()
+    listener = TrainingListener()
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)
     if listener.heard:  # under torchrun the first process speaks for all
         figures = listener.figures | {"seconds": round(time.monotonic() - started, 2)}
-        _conclude(folder, outcome, figures, json_file)
+        conclude("bgremove train", folder, outcome, figures, json_file)
     return 130 if outcome == "stopped" else 0
-
-
-class _Listener:
-    """Shows the events of a run, and keeps the figures it has shown."""
-
-    def __init__(self) -> None:
-        self._show = TrainingProgress()
-        self.figures: dict[str, Any] = {"epochs": []}
-
-    @property
-    def heard(self) -> bool:
-        """True once the run has started."""
-        return "device" in self.figures
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        """Show one event."""
-        kind = event["event"]
-        if kind == "started":
-            self.figures["device"] = event["device"]
-        elif kind == "epoch":
-            self.figures["epochs"].append(
-                {name: event[name] for name in ("epoch", "seconds", "training", "validation")}
-            )
-        elif kind == "memory":
-            click.echo(f"\nThe memory does not suffice for a batch: {event['at_once']} samples at once from here on.")
-        self._show(event)
-
-
-def _conclude(folder: RunFolder, outcome: str, figures: Mapping[str, Any], json_file: Path | None) -> None:
-    click.echo(f"{'Finished' if outcome == 'finished' else 'Stopped'}: the newest model is {folder.model}")
-    if outcome == "stopped":
-        click.echo(f"Go on with: bgremove train --resume {folder.path}")
-    files = {"run": str(folder.path), "model": str(folder.model), "best": str(folder.best)}
-    write_json(json_file, {"outcome": outcome, **files, **figures})
-
-
-def _given() -> dict[str, Any]:
-    """Return the options of this call that were given, with their values."""
-    context = click.get_current_context()
-    default = click.core.ParameterSource.DEFAULT
-    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) is not default}
-
-
-def _changed_job(folder: RunFolder) -> TrainJob:
-    """Return the job of a run, with what the options of this call change of it."""
-    from napari_bgremove.engine.jobs import TrainJob, read_job
-    from napari_bgremove.engine.train_plan import change_run
-
-    given = _given()
-    others = sorted(_flag(name) for name in given if name not in ("resume", "json_file", *_CHANGEABLE))
-    if others:
-        changeable = ", ".join(_flag(name) for name in _CHANGEABLE)
-        _refuse(
-            f"--resume goes on with the run's own job, of which only {changeable} can change; leave out "
-            f"{', '.join(others)}."
-        )
-    job = read_job(folder.job)
-    if not isinstance(job, TrainJob):
-        _refuse(f"'{folder.path}' is no training run.")
-    return change_run(folder, job, **{name: given[name] for name in _CHANGEABLE if name in given})
 
 
 def _fields_like(model: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,21 +111,12 @@ def _fields_like(model: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     network = SaxsUnetRecipe.network_fields(description.network)
     for name, value in chosen.items():
         if name in network and value != network[name]:
-            _refuse(
-                f"{_flag(name)} must be {_text(network[name])} as in '{model.name}' (--start-from); found "
+            refuse(
+                f"{flag(name)} must be {_text(network[name])} as in '{model.name}' (--start-from); found "
                 f"{_text(value)}. Leave the option out."
             )
     trained_with = {"normalization": description.normalization, "percentiles": description.percentiles}
     return {**trained_with, **network, **chosen}
-
-
-def _refuse(sentence: str) -> NoReturn:
-    """End with a usage error; the context of the call lets it name the command's help."""
-    click.get_current_context().fail(sentence)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from napari_bgremove.engine.jobs import SeparateJob, TrainJob, read_job
+from napari_bgremove.engine.jobs import SeparateJob, TrainingJob, read_job
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
 from napari_bgremove.io.processes import is_alive
@@ -60,9 +60,9 @@ def end_with(owner: str) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def do_job(folder: RunFolder, job: TrainJob | SeparateJob) -> None:
+def do_job(folder: RunFolder, job: TrainingJob | SeparateJob) -> None:
     """Run a job, events going to the folder's events file."""
-    if isinstance(job, TrainJob):
+    if not isinstance(job, SeparateJob):
         from napari_bgremove.engine.train_run import run_training
 
         run_training(folder, job)

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.errors import ReadError
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
 
-__all__ = ["Job", "SeparateJob", "TrainJob", "describe_invalid", "read_job"]
+__all__ = ["Job", "SeparateJob", "TrainJob", "TrainSpectraJob", "TrainingJob", "describe_invalid", "read_job"]
 
 
 class TrainJob(BaseModel):
@@ -47,6 +49,31 @@ class TrainJob(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     samples_per_epoch: int | None = Field(default=None, ge=1)
     validation_samples: int = Field(default=256, ge=1)
+    keep_every: int = Field(default=10, ge=1)
+
+
+class TrainSpectraJob(BaseModel):
+    """Train a network on uncleaned spectra.
+
+    Attributes
+    ----------
+    recipe : SpectroscopyNetRecipe
+        Fields left out of the job keep the recipe's defaults.
+    source : SpectraSource
+        The set; bands that hold signal are the recipe's.
+    start_from, device, precision, threads, keep_every
+        As in `TrainJob`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["train_spectra"] = "train_spectra"
+    recipe: SpectroscopyNetRecipe = Field(default_factory=SpectroscopyNetRecipe)
+    source: SpectraSource
+    start_from: str | None = None
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
     keep_every: int = Field(default=10, ge=1)
 
 
@@ -96,11 +123,12 @@ class SeparateJob(BaseModel):
     cluster: str | None = None
 
 
-Job = Annotated[TrainJob | SeparateJob, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[TrainJob | SeparateJob] = TypeAdapter(Job)
+TrainingJob = TrainJob | TrainSpectraJob
+Job = Annotated[TrainJob | TrainSpectraJob | SeparateJob, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[TrainingJob | SeparateJob] = TypeAdapter(Job)
 
 
-def read_job(path: Path) -> TrainJob | SeparateJob:
+def read_job(path: Path) -> TrainingJob | SeparateJob:
     """Read and validate a job file.
 
     Raises
@@ -127,7 +155,7 @@ def describe_invalid(error: ValidationError) -> str:
     if first["type"] == "json_invalid":
         return f"it must be JSON; found {context['error']}."
     # The kind of a job is part of where pydantic looked, but not of what a person wrote.
-    where = [str(part) for part in first["loc"] if part not in ("train", "separate")]
+    where = [str(part) for part in first["loc"] if part not in ("train", "train_spectra", "separate")]
     subject = ".".join(where) or str(context.get("discriminator", "job")).strip("'")
     if first["type"] in ("missing", "union_tag_not_found"):
         return f"'{subject}' must be given; it is missing."

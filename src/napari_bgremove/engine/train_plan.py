@@ -6,27 +6,30 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_bgremove._files import atomic_write
-from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.jobs import TrainingJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.trainee import prepare_training
 from napari_bgremove.errors import ReadError
 
+AnyJob = TypeVar("AnyJob", bound=TrainingJob)
+
 __all__ = ["change_job", "change_run", "check_training", "create_run"]
 
 
-def check_training(job: TrainJob) -> None:
+def check_training(job: TrainingJob) -> None:
     """Raise unless a run of this job could start.
 
     Raises
     ------
     ComputeError
-        When the device is not there, the patches come from a single shot, or
-        the initial model is of another network.
+        When the device is not there, the data do not suffice to learn from
+        (patches of a single shot, spectra of two targets), or the initial
+        model is of another network.
     ReadError, ModelFileError
-        When a patch set or the initial model cannot be used.
+        When a file of the data or the initial model cannot be used.
     """
     from napari_bgremove.learning.devices import pick_device
 
@@ -36,7 +39,7 @@ def check_training(job: TrainJob) -> None:
         trainee.load(Path(job.start_from))
 
 
-def create_run(folder: RunFolder, job: TrainJob) -> None:
+def create_run(folder: RunFolder, job: TrainingJob) -> None:
     """Make the folder of a run that could start; of several processes started by torchrun only the first does.
 
     A folder in which a training was asked for, but never got as far as a
@@ -54,7 +57,7 @@ def create_run(folder: RunFolder, job: TrainJob) -> None:
     folder.create_once(job.model_dump_json(indent=1))
 
 
-def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
+def change_run(folder: RunFolder, job: AnyJob, **changes: Any) -> AnyJob:
     """Change how a run goes on, once its device is known to be there; otherwise as `change_job`.
 
     Raises
@@ -68,13 +71,13 @@ def change_run(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
     return change_job(folder, job, **changes)
 
 
-def change_job(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
+def change_job(folder: RunFolder, job: AnyJob, **changes: Any) -> AnyJob:
     """Write the changed job of a run and an event that says so; needs no torch.
 
     Parameters
     ----------
     folder : RunFolder
-    job : TrainJob
+    job : TrainingJob
         As it stands in the folder.
     **changes
         Fields of the job, and `epochs` of its recipe; what is equal to the
@@ -82,7 +85,7 @@ def change_job(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
 
     Returns
     -------
-    TrainJob
+    TrainingJob
         To give to `run_training`.
 
     Raises
@@ -97,8 +100,8 @@ def change_job(folder: RunFolder, job: TrainJob, **changes: Any) -> TrainJob:
         msg = f"'epochs' of a run can only grow: it must be at least {job.recipe.epochs}; found {epochs}."
         raise ValueError(msg)
     recipe = dataclasses.replace(job.recipe, epochs=epochs)
-    old = {name: getattr(job, name) for name in TrainJob.model_fields}
-    changed = TrainJob(**{**old, **changes, "recipe": recipe})
+    old = {name: getattr(job, name) for name in type(job).model_fields}
+    changed = type(job)(**{**old, **changes, "recipe": recipe})
     if changed == job or not _is_first():
         return changed
     owner = folder.owner()
@@ -131,4 +134,4 @@ def _is_training(job: Path) -> bool:
         content = json.loads(job.read_bytes())
     except ValueError:
         return False
-    return isinstance(content, dict) and content.get("kind") == "train"
+    return isinstance(content, dict) and content.get("kind") in ("train", "train_spectra")

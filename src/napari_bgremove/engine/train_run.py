@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.jobs import TrainingJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.run_record import append_metrics, drop_old_epochs, write_run_record
 from napari_bgremove.engine.trainee import prepare_training
@@ -31,7 +31,7 @@ Listener = Callable[[dict[str, Any]], None]
 
 def run_training(
     folder: RunFolder,
-    job: TrainJob,
+    job: TrainingJob,
     *,
     should_stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
@@ -42,7 +42,7 @@ def run_training(
     ----------
     folder : RunFolder
         With `job.json` written. A `model.safetensors` in it is continued.
-    job : TrainJob
+    job : TrainingJob
     should_stop : callable
         Asked after every step, besides the folder's stop file.
     listener : callable, optional
@@ -82,7 +82,7 @@ def run_training(
 @dataclass
 class _Run:
     folder: RunFolder
-    job: TrainJob
+    job: TrainingJob
     ranks: Ranks
     device: torch.device
     listener: Listener | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.jobs import TrainingJob, TrainSpectraJob
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ class Trainee(Protocol):
         ...
 
 
-def prepare_training(job: TrainJob) -> Trainee:
+def prepare_training(job: TrainingJob) -> Trainee:
     """Read the data of a job and build its network.
 
     Raises
@@ -66,6 +66,10 @@ def prepare_training(job: TrainJob) -> Trainee:
     ReadError, ComputeError
         When the data cannot be used.
     """
+    if isinstance(job, TrainSpectraJob):
+        from napari_bgremove.engine.spectra_training import SpectraTraining
+
+        return SpectraTraining(job)
     from napari_bgremove.engine.saxs_training import SaxsTraining
 
     return SaxsTraining(job)

@@ -1,0 +1,23 @@
+"""Figures of a command as files, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_bgremove._files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["write_figures"]
+
+_DPI = 150
+
+
+def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
+    """Write NAME.png for each figure; the folder is made."""
+    for name, figure in figures.items():
+        atomic_write(folder / f"{name}.png", partial(figure.savefig, format="png", dpi=_DPI))

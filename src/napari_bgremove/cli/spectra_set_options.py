@@ -1,0 +1,91 @@
+"""Options with which commands name a set of spectra, and what they print of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from napari_bgremove.spectra.bands import CHEMCAM_IGNORED_BANDS
+from napari_bgremove.spectra.cleaning import CLEANERS
+from napari_bgremove.spectra.spectra_set import SpectraSet
+
+if TYPE_CHECKING:
+    from napari_bgremove.engine.spectra_separation import SpectraMethod
+    from napari_bgremove.engine.spectra_source import SpectraSource
+
+__all__ = ["cleaning_options", "describe_set", "source_options", "take_cleanings", "take_source"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_BAND = (float, float)
+_FILE = click.Path(exists=True, dir_okay=False)
+_OPTIONS = (
+    click.option("--target", help="Target of all files that do not name theirs."),
+    click.option("--axis-from", "axis", type=_FILE, help="File with the wavelengths, for raw shots without them."),
+    click.option("--composition", type=_FILE, help="Table of reference values: target, SiO2, TiO2 ..."),
+    click.option("--leave-out", type=_BAND, multiple=True, metavar="LO HI", help="Band to drop; repeatable."),
+    click.option("--chemcam-bands", is_flag=True, help="Drop the five bands ChemCam's team leaves out (N = 5485)."),
+    click.option(
+        "--signal", "signal_bands", type=_BAND, multiple=True, metavar="LO HI",
+        help="Band that holds signal, as a line every target has: the background is bridged across it; repeatable.",
+    ),
+)  # fmt: skip
+
+
+def source_options(command: Command) -> Command:
+    """Give a command the options that name a set beside its files."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def take_source(paths: tuple[str, ...], options: dict[str, Any]) -> SpectraSource:
+    """Take the options of a set out of those of a command, and return the set they name."""
+    from napari_bgremove.engine.spectra_source import SpectraSource
+
+    preset = CHEMCAM_IGNORED_BANDS if options.pop("chemcam_bands") else ()
+    return SpectraSource(
+        paths=paths,
+        leave_out=(*options.pop("leave_out"), *preset),
+        **{name: options.pop(name) for name in ("target", "axis", "composition", "signal_bands")},
+    )
+
+
+def describe_set(spectra: SpectraSet) -> str:
+    """Return what a set holds, in a line or two."""
+    blocks = ", ".join(f"{block.name} {len(block)}" for block in spectra.blocks)
+    low, high = float(spectra.axis.min()), float(spectra.axis.max())
+    known = spectra.composition
+    return (
+        f"{spectra.n_spectra} spectra of {len(spectra.distinct_targets)} targets, {spectra.n_channels} channels from "
+        f"{low:g} to {high:g} {spectra.axis_unit} ({blocks})"
+        + (f"; reference values: {', '.join(known.names)}" if known is not None else "")
+    )
+
+
+def cleaning_options(command: Command) -> Command:
+    """Give a command the options that name several cleanings."""
+    models = click.option(
+        "--model", "models", type=_FILE, multiple=True, help="Network, from 'bgremove spectra train'; repeatable."
+    )
+    methods = click.option(
+        "--method", "methods", type=click.Choice(list(CLEANERS)), multiple=True, help="Classical method; repeatable."
+    )
+    outputs = click.option(
+        "--output", "outputs", type=click.Choice(["subtract", "synthesis"]), multiple=True,
+        help="Signal of the networks: measured minus background (the default), or their own; repeatable.",
+    )  # fmt: skip
+    return models(methods(outputs(command)))
+
+
+def take_cleanings(options: dict[str, Any]) -> dict[str, SpectraMethod]:
+    """Take the cleanings out of the options of a command, and return them by the name of the representation."""
+    from napari_bgremove.engine.spectra_calibration import name_representation
+    from napari_bgremove.engine.spectra_separation import SpectraMethod
+
+    where = {name: options.pop(name) for name in ("device", "threads")}
+    wanted = [SpectraMethod(method=method) for method in options.pop("methods")]
+    outputs = options.pop("outputs") or ("subtract",)
+    wanted += [SpectraMethod(**{"model": m, "output": o, **where}) for m in options.pop("models") for o in outputs]
+    return {name_representation(how): how for how in wanted}
