@@ -160,6 +160,9 @@ def test_a_description_that_contradicts_its_network_is_refused() -> None:
     one = BlockDescription(name="all", channels=49, first=0, last=1, scale=1)
     with pytest.raises(ValidationError, match=r"the blocks have \(49,\) channels, those of the network \(20, 12, 17\)"):
         _description(blocks=(one,))
+    same = tuple(BlockDescription(name="UV", channels=n, first=0, last=1, scale=1) for n in BLOCKS.blocks)
+    with pytest.raises(ValidationError, match="the blocks must have different names, found UV, UV, UV"):
+        _description(blocks=same)
     with pytest.raises(ValidationError, match="the signal channels must rise and end before 49"):
         _description(signal_channels=((40, 50),))
     with pytest.raises(ValidationError, match="greater than 0"):

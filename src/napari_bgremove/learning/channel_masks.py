@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-__all__ = ["bridge_channels"]
+from napari_bgremove._validation import describe_shape
+
+__all__ = ["bridge_channels", "check_marked"]
+
+
+def check_marked(marked: ArrayLike, blocks: Mapping[str, int]) -> NDArray[np.bool_]:
+    """Return `marked` as one bool per channel, or raise ValueError.
+
+    Parameters
+    ----------
+    marked : array_like of bool, shape (N,)
+    blocks : mapping of str to int
+        Channels of each block, in order; each must keep a channel that is not
+        marked, for a background to stand on.
+    """
+    channels, n = np.asarray(marked), sum(blocks.values())
+    if channels.shape != (n,) or channels.dtype != bool:
+        msg = f"'signal_channels' must be {n} true or false; found {describe_shape(channels.shape)} {channels.dtype}."
+        raise ValueError(msg)
+    for name, part in zip(blocks, np.split(channels, np.cumsum(list(blocks.values()))[:-1]), strict=True):
+        if part.all():
+            msg = f"'signal_channels' must leave channels of each block free; found none in '{name}'."
+            raise ValueError(msg)
+    return channels
 
 
 def bridge_channels(values: Tensor, free: Tensor) -> Tensor:

@@ -105,6 +105,9 @@ class SpectraModelDescription(_Description):
         if channels != self.network.blocks:
             msg = f"the blocks have {channels} channels, those of the network {self.network.blocks}"
             raise ValueError(msg)
+        if len({block.name for block in self.blocks}) < len(self.blocks):
+            msg = f"the blocks must have different names, found {', '.join(block.name for block in self.blocks)}"
+            raise ValueError(msg)
         if any(not start < stop <= sum(channels) for start, stop in self.signal_channels):
             msg = f"the signal channels must rise and end before {sum(channels)}"
             raise ValueError(msg)

@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_bgremove._validation import check_choice, check_positive, describe_shape
 from napari_bgremove.errors import ComputeError
-from napari_bgremove.learning.channel_masks import bridge_channels
+from napari_bgremove.learning.channel_masks import bridge_channels, check_marked
 from napari_bgremove.learning.devices import halve_on_out_of_memory, limited_threads
 from napari_bgremove.learning.inference import PRECISIONS
 from napari_bgremove.learning.model_description import SpectraModelDescription
@@ -219,18 +219,9 @@ def _check_axis(description: SpectraModelDescription, axis: NDArray[np.float64])
 
 def _free_channels(description: SpectraModelDescription, marked: ArrayLike | None) -> NDArray[np.bool_]:
     """Return where the background counts: outside of the channels marked before training and now."""
-    n = sum(description.network.blocks)
-    free = np.ones(n, bool)
+    blocks = {block.name: block.channels for block in description.blocks}
+    before = np.zeros(sum(blocks.values()), bool)
     for start, stop in description.signal_channels:
-        free[start:stop] = False
-    if marked is not None:
-        now = np.asarray(marked)
-        if now.shape != (n,) or now.dtype != bool:
-            msg = f"'signal_channels' must be {n} true or false; found {describe_shape(now.shape)} {now.dtype}."
-            raise ValueError(msg)
-        free &= ~now
-    for block, part in zip(description.blocks, np.split(free, np.cumsum(description.network.blocks)[:-1]), strict=True):
-        if not part.any():
-            msg = f"'signal_channels' must leave channels of each block free; found none in '{block.name}'."
-            raise ValueError(msg)
-    return free
+        before[start:stop] = True
+    now = before if marked is None else check_marked(marked, blocks)
+    return ~check_marked(before | now, blocks)

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove._validation import check_positive, describe_shape
+from napari_bgremove._validation import check_positive
 from napari_bgremove.errors import ComputeError
+from napari_bgremove.learning.channel_masks import check_marked
 from napari_bgremove.learning.datasets import Batch
 from napari_bgremove.spectra.blocks import Block
 from napari_bgremove.spectra.spectra_set import SpectraSet
@@ -106,7 +107,8 @@ class SpectraTriplets:
             msg = f"'scales' must be one per block ({len(self.spectra.blocks)}); found {len(self.scales)}."
             raise ValueError(msg)
         self._check_crop()
-        self._check_marks()
+        if self.signal_channels is not None:
+            check_marked(self.signal_channels, {block.name: len(block) for block in self.spectra.blocks})
 
     def __len__(self) -> int:
         return self.spectra.n_spectra
@@ -165,18 +167,6 @@ class SpectraTriplets:
                 f"{self.crop}. Take a smaller crop."
             )
             raise ValueError(msg)
-
-    def _check_marks(self) -> None:
-        marked, n = self.signal_channels, self.spectra.n_channels
-        if marked is None:
-            return
-        if marked.shape != (n,) or marked.dtype != bool:
-            msg = f"'signal_channels' must be {n} true or false; found {describe_shape(marked.shape)} {marked.dtype}."
-            raise ValueError(msg)
-        for block in self.spectra.blocks:
-            if marked[block.start : block.stop].all():
-                msg = f"'signal_channels' must leave channels of each block free; found none in '{block.name}'."
-                raise ValueError(msg)
 
 
 def _measure_scale(values: NDArray[np.floating], block: Block) -> float:
