@@ -114,6 +114,21 @@ def test_calibrate_prints_raw_beside_every_cleaning_and_draws_them(
     assert names == {"calibration.csv", "calibration.md", "predictions.png", "errors.png"}
 
 
+def test_a_network_can_be_trained_anew_without_each_standard(
+    bgremove: Call, spectra_file: Path, tmp_path: Path
+) -> None:
+    bgremove("spectra", "train", spectra_file, "--out", tmp_path / "run", *QUICK)
+    model = tmp_path / "run" / "model.safetensors"
+    errors = []
+    for more in ([], ["--refit-per-fold"]):
+        called = bgremove("spectra", "calibrate", spectra_file, "--model", model, "--json", tmp_path / "j.json", *more)
+        assert called.code == 0, called.err
+        errors.append(json.loads((tmp_path / "j.json").read_text())["table"]["rmse_best"])
+    assert called.out.count("trained without standard") == 8
+    assert errors[0][0] == errors[1][0], "raw is raw"
+    assert errors[0][1] != errors[1][1]
+
+
 def test_the_papers_head_agrees_with_ridge(bgremove: Call, spectra_file: Path, tmp_path: Path) -> None:
     errors = []
     for head in ("ridge", "sgd"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,22 @@ from napari_bgremove.cli.spectra_set_options import (
     show_default=True,
     help="Ridge regression in closed form, or the paper's SGD head.",
 )
+@click.option(
+    "--refit-per-fold",
+    is_flag=True,
+    help="Train every network anew, by its own recipe, without the standard left out: one training per standard.",
+)
 @DEVICE
 @THREADS
 @JSON
 def command(
-    files: tuple[str, ...], out: Path | None, score: str, head: str, json_file: Path | None, **options: Any
+    files: tuple[str, ...],
+    out: Path | None,
+    score: str,
+    head: str,
+    refit_per_fold: bool,
+    json_file: Path | None,
+    **options: Any,
 ) -> int:
     """Leave each standard of FILES out, predict it from all others, and print the errors.
 
@@ -55,6 +67,7 @@ def command(
     each fold (nested); "best of grid" is chosen in hindsight, and optimistic.
     """
     from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned, clean_set
+    from napari_bgremove.engine.spectra_refit import refit_network
     from napari_bgremove.evaluation.calibration_tables import calibrations_as_markdown, tabulate_calibrations
 
     source = take_source(files, options)
@@ -62,17 +75,24 @@ def command(
     spectra = source.read()
     click.echo(describe_set(spectra))
     marked = source.find_signal_channels(spectra)
-    representations = {RAW: spectra}
+    representations, refits = {RAW: spectra}, {}
     for name, how in cleanings.items():
+        if refit_per_fold and how.model is not None:
+            representations[name], refits[name] = spectra, refit_network(how, report=partial(_say_fold, name))
+            continue
         click.echo(f"{name} ...")
         representations[name] = clean_set(spectra, how, signal_channels=marked if marked.any() else None)
-    found = calibrate_cleaned(representations, score=score, head=head)
+    found = calibrate_cleaned(representations, score=score, head=head, refits=refits)
     table = calibrations_as_markdown(found, reference=RAW)
     click.echo(table)
     if out is not None:
         _write(out, found, table)
     write_json(json_file, {"head": head, "score": score, "table": tabulate_calibrations(found, reference=RAW)})
     return 0
+
+
+def _say_fold(name: str, fold: int) -> None:
+    click.echo(f"{name}, trained without standard {fold + 1} ...")
 
 
 def _write(out: Path, found: Any, table: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove._validation import check_choice
 from napari_bgremove.engine.spectra_separation import SpectraMethod, separate_set
-from napari_bgremove.evaluation.calibration import measure_calibration, measure_sgd_calibration
+from napari_bgremove.evaluation.calibration import FitCleaner, measure_calibration, measure_sgd_calibration
 from napari_bgremove.evaluation.calibration_result import Calibration
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
@@ -37,6 +38,7 @@ def calibrate_cleaned(
     scalings: Sequence[str] = _SCALINGS,
     score: str = "rows",
     head: str = "ridge",
+    refits: Mapping[str, FitCleaner] = MappingProxyType({}),
 ) -> dict[str, Calibration]:
     """Calibrate on each of several representations of one set.
 
@@ -49,6 +51,9 @@ def calibrate_cleaned(
         selection, the same candidates for every representation.
     head : {"ridge", "sgd"}
         sgd, the paper's, takes rows of unit length, where it is stable.
+    refits : mapping of str to callable
+        By the name of a representation, which then holds the raw spectra:
+        what fits its cleaner anew in every fold; see `refit_network`.
 
     Returns
     -------
@@ -61,8 +66,14 @@ def calibrate_cleaned(
     """
     check_choice("head", head, HEADS)
     if head == "sgd":
+        if refits:
+            msg = "'head' must be ridge for a cleaner to be fitted anew in every fold; found sgd."
+            raise ValueError(msg)
         return {name: measure_sgd_calibration(each, score=score) for name, each in representations.items()}
-    return {name: measure_calibration(each, scalings=scalings, score=score) for name, each in representations.items()}
+    return {
+        name: measure_calibration(each, scalings=scalings, score=score, refit_cleaner_per_fold=refits.get(name))
+        for name, each in representations.items()
+    }
 
 
 def name_representation(how: SpectraMethod) -> str:
