@@ -184,6 +184,73 @@ def test_standard_errors_follow_the_rule(bgremove: Any, spectrum: Path, rule: st
     assert _figures(figures)["sigma_area"] == expected.sigma_area
 
 
+SIGMAS = np.round(np.sqrt(PEAK) * np.linspace(0.5, 2, PEAK.size), 3)
+
+
+def _write_with_errors(path: Path, sigmas: np.ndarray, *, name: str = "sigma") -> Path:
+    rows = zip(AXIS.tolist(), PEAK.tolist(), sigmas.tolist(), (2 * PEAK).tolist(), strict=True)
+    path.write_text(f"E_kin,counts,{name},other\n" + "".join(f"{x!r},{y!r},{s!r},{z!r}\n" for x, y, s, z in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "sigma"),
+    [
+        ([], SIGMAS),
+        (["--sigma", "column"], SIGMAS),
+        (["--sigma", "scatter"], "scatter"),
+        (["--sigma", "none"], None),
+        (["--sigma", "poisson"], "poisson"),
+    ],
+)
+@pytest.mark.parametrize("method", ["direct", "iterate"])
+def test_a_column_of_standard_errors_is_used_unless_it_is_declined(
+    bgremove: Any, tmp_path: Path, method: str, options: list[object], sigma: Any
+) -> None:
+    file = _write_with_errors(tmp_path / "peak.csv", SIGMAS)
+    files = ["--out", tmp_path / "net.csv", "--json", tmp_path / "net.json"]
+    called = bgremove("shirley", file, *ANCHORS, "--method", method, *options, *files)
+    assert called.code == 0, called.err
+    expected = separate_shirley(AXIS, PEAK, ends=ENDS, sigma=sigma, method=method)  # type: ignore[arg-type]
+    if sigma is None:
+        assert _figures(tmp_path / "net.json")["sigma_area"] is None
+    else:
+        assert _figures(tmp_path / "net.json")["sigma_area"] == expected.sigma_area
+    table, record = _read(tmp_path / "net.csv")
+    curve = expected.uncertainty if sigma is not None else np.full(AXIS.size, np.nan)
+    assert_array_equal(_numbers(table["sigma"]), curve)
+    assert record["sigma"] == ("given" if sigma is SIGMAS else sigma or "none")
+    assert ("the column 'sigma'; to ignore it: --sigma scatter" in called.out) == (options == [])
+
+
+def test_errors_of_something_else_are_not_taken_for_those_of_the_samples(bgremove: Any, tmp_path: Path) -> None:
+    """Those of a background in a table that was written here, of another column, or known in part."""
+    scatter = separate_shirley(AXIS, PEAK, ends=ENDS, sigma="scatter").sigma_area
+    file = _write_with_errors(tmp_path / "peak.csv", SIGMAS)
+    files = ["--out", tmp_path / "net.csv", "--json", tmp_path / "net.json"]
+    assert bgremove("shirley", file, *ANCHORS, "--column", "other", *files).code == 0
+    assert _figures(tmp_path / "net.json")["sigma_area"] == pytest.approx(2 * scatter)
+    assert bgremove("shirley", file, *ANCHORS, *files).code == 0
+    again = ["--out", tmp_path / "again.csv", "--json", tmp_path / "again.json"]
+    assert bgremove("shirley", tmp_path / "net.csv", *ANCHORS, *again).code == 0
+    assert _figures(tmp_path / "again.json")["sigma_area"] == scatter
+    part = _write_with_errors(tmp_path / "part.csv", np.where(AXIS < -25, SIGMAS, np.nan))
+    called = bgremove("shirley", part, *ANCHORS, *again)
+    assert "  the column 'sigma' is left aside: it is not known at 51 samples" in called.out.splitlines()
+    assert _figures(tmp_path / "again.json")["sigma_area"] == scatter
+    called = bgremove("shirley", part, *ANCHORS, "--sigma", "column", *again)
+    assert called.code == 1
+    assert "bgremove: 'sigma' must be finite and zero or above at every usable sample; found nan." in called.err
+
+
+def test_points_with_a_column_of_errors_have_them_too(bgremove: Any, tmp_path: Path) -> None:
+    file = _write_with_errors(tmp_path / "peak.csv", SIGMAS)
+    files = ["--out", tmp_path / "net.csv", "--json", tmp_path / "net.json"]
+    assert bgremove("shirley", file, "--endpoint", -38, "--endpoint", -22, *files).code == 0
+    expected = separate_shirley(AXIS, PEAK, ends=(Endpoint(-38), Endpoint(-22)), sigma=SIGMAS)
+    assert _figures(tmp_path / "net.json")["sigma_area"] == expected.sigma_area
+
+
 def test_another_column_can_be_taken(bgremove: Any, tmp_path: Path) -> None:
     rows = "".join(f"{x!r},{y!r},{2 * y!r}\n" for x, y in zip(AXIS.tolist(), PEAK.tolist(), strict=True))
     (tmp_path / "two.csv").write_text("E_kin,first,second\n" + rows)
@@ -442,6 +509,11 @@ def test_the_picture_is_drawn_where_asked(bgremove: Any, spectrum: Path) -> None
         ),
         ([*ANCHORS, "--method", "lorentzian", "--param", "window", "x"], 1, "bgremove: 'window' must be one of "),
         ([*ANCHORS, "--method", "lorentzian", "--sigma", "poisson"], 2, "Error: --sigma poisson is for the methods"),
+        (
+            [*ANCHORS, "--sigma", "column"], 1,
+            "bgremove: 'peak' must have the column 'sigma' for --sigma column; found no others. Name the column so",
+        ),
+        ([*ANCHORS, "--method", "linear", "--sigma", "column"], 2, "Error: --sigma column is for the methods direct"),
         (["--endpoint", -39, "--endpoint", -21, "--sigma", "scatter"], 1, "bgremove: 'sigma' can be 'scatter' only"),
         ([*ANCHORS, "--axis", 0, 1], 1, "bgremove: 'peak.csv' is no HDF5 file and has no axis to choose"),
         ([*ANCHORS, "--frame", 0], 2, "Error: --frame is for images; 'peak.csv' is read as spectra"),

@@ -17,6 +17,7 @@ from napari_bgremove.cli.spectrum_options import (
     choose_sigma,
     make_ends,
     make_parameters,
+    read_sigma,
 )
 from napari_bgremove.spectra.backgrounds import METHODS
 
@@ -82,9 +83,9 @@ _NONE_EXISTS = 3
 )
 @click.option(
     "--sigma",
-    type=click.Choice(["poisson", "scatter", "none"]),
-    help="Where standard errors come from: poisson, for counts; scatter, of the samples in the anchors, which is what "
-    "two anchors get by default.",
+    type=click.Choice(["column", "poisson", "scatter", "none"]),
+    help="Where standard errors come from: column, of a table, called sigma, which is taken by default where there is "
+    "one; poisson, for counts; scatter, of the samples in the anchors, which is what two anchors get otherwise.",
 )
 @click.option(
     "--spectrum", "names", multiple=True, help="Name of a spectrum in a file with several; repeatable. All otherwise."
@@ -172,12 +173,17 @@ def command(
     extra = [path for path in (figure, json_file) if path is not None]
     check_targets([(str(file), [*(path for files in targets for path in files.values()), *extra])])
     record = _record(file, choice | gate.to_dict())
-    how: dict[str, Any] = {"method": method, "ends": ends, "parameters": parameters}
+    stated = [parameters | read_sigma(method, sigma, one, is_own=choice["column"] is None) for one in loaded.spectra]
     if loaded.is_lazy:
-        outcome, files = separate_in_blocks(loaded, files=targets[0], record=record, **how)
+        outcome, files = separate_in_blocks(
+            loaded, method=method, ends=ends, parameters=stated[0], files=targets[0], record=record
+        )
         outcomes, written = [outcome], [files]
     else:
-        outcomes = [separate_spectrum(one, **how) for one in loaded.spectra]
+        outcomes = [
+            separate_spectrum(one, method=method, ends=ends, parameters=own)
+            for one, own in zip(loaded.spectra, stated, strict=True)
+        ]
         _raise_if_wrong(outcomes)
         written = [
             write_outcome(outcome, files, loaded, record) if outcome.has_background else {}

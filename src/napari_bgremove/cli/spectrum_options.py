@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
+from napari_bgremove.errors import ReadError
 from napari_bgremove.spectra.backgrounds import METHODS
 from napari_bgremove.spectra.ends import Anchor, End, Endpoint, Window
 
-__all__ = ["PARAMETERS_HELP", "EndpointType", "choose_sigma", "make_ends", "make_parameters"]
+if TYPE_CHECKING:
+    from napari_bgremove.io.spectra import Spectrum
+
+__all__ = [
+    "PARAMETERS_HELP",
+    "SIGMA_COLUMN",
+    "EndpointType",
+    "choose_sigma",
+    "make_ends",
+    "make_parameters",
+    "read_sigma",
+]
+
+#: What the standard errors of the samples are called in a table.
+SIGMA_COLUMN = "sigma"
+# A table that was written of a separation: its sigma is that of the background.
+_SEPARATED = "background"
 
 PARAMETERS_HELP = "; ".join(
     f"{name}: {', '.join(names)}"
@@ -83,7 +101,46 @@ def choose_sigma(method: str, sigma: str | None, ends: tuple[End, End] | None) -
         # One sample has no scatter.
         scatters = ends is not None and all(isinstance(end, Anchor) and end.min_points > 1 for end in ends)
         sigma = "scatter" if scatters else "none"
-    return {} if sigma == "none" else {"sigma": sigma}
+    return {} if sigma in ("none", "column") else {"sigma": sigma}
+
+
+def read_sigma(method: str, sigma: str | None, spectrum: Spectrum, *, is_own: bool) -> dict[str, Any]:
+    """Return the column of standard errors as the argument `sigma`, where it was asked for or nothing else was.
+
+    Parameters
+    ----------
+    method : str
+    sigma : str or None
+        What was asked for.
+    spectrum : Spectrum
+    is_own : bool
+        Whether the intensity is the one the column stands beside by default, and not another column.
+
+    Raises
+    ------
+    ReadError
+        When it was asked for and is not there.
+    """
+    if sigma not in (None, "column") or "sigma" not in METHODS[method].parameters:
+        return {}
+    values = spectrum.columns.get(SIGMA_COLUMN)
+    if sigma == "column":
+        if values is None:
+            found = ", ".join(repr(name) for name in spectrum.columns) or "no others"
+            msg = (
+                f"'{spectrum.label}' must have the column {SIGMA_COLUMN!r} for --sigma column; found {found[:1000]}. "
+                "Name the column so, or take scatter."
+            )
+            raise ReadError(msg)
+        return {"sigma": values}
+    if values is None or not is_own or _SEPARATED in spectrum.columns or not np.isfinite(values).any():
+        return {}
+    missing = np.count_nonzero(np.isfinite(spectrum.intensity) & ~np.isfinite(values))
+    if missing:
+        click.echo(f"  the column {SIGMA_COLUMN!r} is left aside: it is not known at {missing} samples")
+        return {}
+    click.echo(f"  standard errors of the samples: the column {SIGMA_COLUMN!r}; to ignore it: --sigma scatter")
+    return {"sigma": values}
 
 
 def _convert(name: str, text: str, default: Any) -> Any:
