@@ -1,6 +1,6 @@
 """The learned separation of spectra on a toy of which the truth is known, beside classical baselines.
 
-    python benchmarks/spectroscopynet_toy.py [--seeds 0 1 2] [--steps 1500] [--json FILE]
+    python benchmarks/spectroscopynet_toy.py [--seeds 0 1 2] [--steps 1500] [--mark-lines] [--json FILE]
 
 The toy is that of synthetic/toy_spectra.py: 512 channels, 60 targets of 20
 shots, lines that come and go with the target on a background of rms 0.65. A
@@ -32,23 +32,25 @@ from napari_bgremove.learning.spectrum_inference import SpectraOptions, separate
 from napari_bgremove.learning.training import EpochDone, Training
 from napari_bgremove.learning.triplets import SpectraTriplets, measure_block_scales
 from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
-from napari_bgremove.spectra.baselines import BASELINES
+from napari_bgremove.spectra.bands import channels_outside
+from napari_bgremove.spectra.cleaning import clean_spectra
 from napari_bgremove.synthetic.toy_spectra import ToySpectra, make_toy_spectra
 
 BATCH, EVERY = 48, 4  # triplets; every fourth spectrum is judged
+REACH = 5  # channels on either side of a line that is marked as signal
 TARGETS = {"rmse": 0.20, "slope": (0.95, 1.05)}
-CLASSICAL = {
-    "arpls": {"lam": 1e5},
-    "airpls": {"lam": 1e5},
-    "snip": {"max_half_window": 20},
+CLASSICAL: dict[str, dict[str, Any]] = {
+    "chemcam": {"lowest_levels": 5}, "arpls": {"lam": 1e5}, "airpls": {"lam": 1e5}, "snip": {"max_half_window": 20},
     "modpoly": {"poly_order": 5},
-}
+}  # fmt: skip
 Parts = tuple[np.ndarray, np.ndarray]
 
 
 def build_training(toy: ToySpectra, recipe: SpectroscopyNetRecipe) -> Training:
     """All targets are trained on, as the paper does; the truth is never seen."""
-    data = SpectraTriplets(toy.spectra, measure_block_scales(toy.spectra), seed=recipe.seed)
+    marked = ~channels_outside(toy.spectra.axis, recipe.signal_bands)
+    scales = measure_block_scales(toy.spectra)
+    data = SpectraTriplets(toy.spectra, scales, seed=recipe.seed, signal_channels=marked)
     network, objective = recipe.build_network(toy.spectra), recipe.build_objective()
     return Training(network, objective, data, options=recipe.build_train_options())
 
@@ -100,9 +102,8 @@ def separate_learned(toy: ToySpectra, model: LoadedSpectraModel, output: str) ->
 
 
 def separate_classical(toy: ToySpectra, name: str) -> Parts:
-    measured = np.asarray(toy.spectra.spectra[::EVERY], float)
-    rows = [BASELINES[name].estimate(toy.spectra.axis, row, **CLASSICAL[name])[0] for row in measured]
-    return measured - np.stack(rows), np.stack(rows)
+    found = clean_spectra(toy.spectra.axis, toy.spectra.spectra[::EVERY], method=name, **CLASSICAL[name])
+    return found.signal, found.background
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -115,12 +116,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "seeds": [],
         "steps": arguments.steps,
     }
+    bands = tuple((c - REACH, c + REACH) for c in toy.always_present.tolist()) if arguments.mark_lines else ()
     for name in CLASSICAL:
         figures["classical"][name] = judge(toy, separate_classical(toy, name))
     for seed in arguments.seeds:
         recipe = SpectroscopyNetRecipe(
             depth=8, features=16, batch_size=BATCH, at_once=None, epochs=arguments.steps // per_epoch, seed=seed,
-            orthogonality=arguments.orthogonality, sparsity=arguments.sparsity, same_target=arguments.same_target,
+            orthogonality=arguments.orthogonality, sparsity=arguments.sparsity, same_target=arguments.same_target, signal_bands=bands,
         )  # fmt: skip
         start = time.process_time()
         model, terms = train(toy, recipe, quiet=arguments.quiet)
@@ -176,6 +178,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--orthogonality", type=float, default=defaults.orthogonality)
     parser.add_argument("--sparsity", type=float, default=defaults.sparsity, help="0: only the terms of the paper")
     parser.add_argument("--same-target", type=float, default=defaults.same_target)
+    parser.add_argument("--mark-lines", action="store_true", help="mark the lines present in every target as signal")
     parser.add_argument("--quiet", action="store_true", help="no line for every ten epochs")
     parser.add_argument("--json", type=Path, help="write the same figures to this file")
     arguments = parser.parse_args(argv)
