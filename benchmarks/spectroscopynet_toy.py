@@ -122,7 +122,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for seed in arguments.seeds:
         recipe = SpectroscopyNetRecipe(
             depth=8, features=16, batch_size=BATCH, at_once=None, epochs=arguments.steps // per_epoch, seed=seed,
-            orthogonality=arguments.orthogonality, sparsity=arguments.sparsity, same_target=arguments.same_target, signal_bands=bands,
+            orthogonality=arguments.orthogonality, sparsity=arguments.sparsity, same_target=arguments.same_target,
+            signal_bands=bands,
         )  # fmt: skip
         start = time.process_time()
         model, terms = train(toy, recipe, quiet=arguments.quiet)
