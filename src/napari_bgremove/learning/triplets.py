@@ -164,7 +164,7 @@ class SpectraTriplets:
         if self.crop > len(shortest):
             msg = (
                 f"'crop' must fit into every block; the block '{shortest.name}' has {len(shortest)} channels, found "
-                f"{self.crop}. Take a smaller crop."
+                f"{self.crop}. Take a smaller crop, or whole spectra."
             )
             raise ValueError(msg)
 
