@@ -92,7 +92,7 @@ def find_first_roots(grid: Grid, middles: Array, step: Array) -> Roots:
 
 def _bound_below(grid: Grid, middles: Array, step: Array) -> Array:
     """No root is smaller: a weight is never more than kappa times its interval."""
-    area = (np.maximum(middles, 0) * grid.widths).sum(axis=1)
+    area = np.maximum(middles, 0) @ np.broadcast_to(grid.widths, middles.shape[1:])
     return np.asarray(np.divide(step, area, out=np.full(len(step), np.inf), where=area > 0))
 
 
@@ -113,23 +113,24 @@ def _search(grid: Grid, middles: Array, step: Array, rows: Index, nodes: Array, 
     chosen, wanted = (middles, step) if len(rows) == len(step) else (middles[rows], step[rows])
     gaps, slopes = chosen @ weights.T - wanted[:, None], chosen @ changes.T
     roots.shortfall[rows] = np.clip(-gaps.max(axis=1), 0, roots.shortfall[rows])
-    low, high, start = _bracket(grid, chosen, wanted, nodes, gaps, slopes)
+    rounding = 4 * _EPS * np.maximum(chosen.max(axis=1), -chosen.min(axis=1))
+    low, high, start = _bracket(grid, chosen, wanted, nodes, gaps, slopes, rounding)
     found = np.isfinite(start)
     hits = rows[found]
     if hits.size:
         some = chosen if found.all() else chosen[found]
-        polished = _polish(grid, some, wanted[found], low[found], high[found], start[found])
+        polished = _polish(grid, some, wanted[found], low[found], high[found], start[found], rounding[found])
         roots.kappa[hits], roots.evaluations[hits] = polished
         roots.shortfall[hits] = 0
     return rows[~found]
 
 
 def _bracket(
-    grid: Grid, middles: Array, step: Array, nodes: Array, gaps: Array, slopes: Array
+    grid: Grid, middles: Array, step: Array, nodes: Array, gaps: Array, slopes: Array, rounding: Array
 ) -> tuple[Array, Array, Array]:
     """Bracket the first root of each row and guess it; a NaN guess where no interval holds one."""
     below = gaps < 0
-    margin = _MARGIN * step + 16 * _EPS * np.abs(middles).max(axis=1)
+    margin = _MARGIN * step + 4 * rounding
     below[gaps.max(axis=1) <= margin] = True
     crossing = below[:, :-1] & ~below[:, 1:]
     # Between two nodes the height may rise above the step and fall again; its tangent tells where it might.
@@ -215,11 +216,10 @@ def _climb_hump(grid: Grid, middles: Array, low: Array, high: Array) -> tuple[Ar
 
 
 def _polish(
-    grid: Grid, middles: Array, step: Array, low: Array, high: Array, kappa: Array
+    grid: Grid, middles: Array, step: Array, low: Array, high: Array, kappa: Array, rounding: Array
 ) -> tuple[Array, NDArray[np.int64]]:
     """Newton within the bracket, each row until it settles: its kappa, and how many steps that took."""
     polished, evaluations = np.empty_like(kappa), np.zeros(len(kappa), np.int64)
-    rounding = 4 * _EPS * np.abs(middles).max(axis=1)
     rows = np.arange(len(kappa))
     for _ in range(_MOST_STEPS):
         kappa, low, high, settled = _step(grid, middles, step, low, high, kappa, rounding)
