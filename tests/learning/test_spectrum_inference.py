@@ -64,7 +64,11 @@ def test_folding_changes_nothing(depth: int) -> None:
 def test_folding_leaves_the_branch_as_it_was() -> None:
     branch = build_network(SPEC, seed=0).background
     before = {name: value.clone() for name, value in branch.state_dict().items()}
-    fold_branch(branch)
+    folded = fold_branch(branch)
+    with torch.no_grad():
+        for parameter in folded.parameters():
+            parameter.zero_()
+    assert branch.training
     assert all(torch.equal(before[name], value) for name, value in branch.state_dict().items())
 
 

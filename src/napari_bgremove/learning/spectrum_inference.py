@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 from typing import cast
@@ -131,13 +132,13 @@ def fold_branch(branch: Branch) -> nn.Sequential:
     """Return the same function with each batch normalisation folded into its convolution, for (B, 1, 1, n).
 
     Exact up to rounding: with fixed statistics, a normalisation is a factor
-    and an offset per feature.
+    and an offset per feature. The branch stays as and where it is.
     """
-    branch.eval()
-    first, *middle, last = branch.convolutions
+    copy = deepcopy(branch).eval()
+    first, *middle, last = copy.convolutions
     folded = (
         fuse_conv_bn_eval(cast("nn.Conv2d", convolution), cast("nn.BatchNorm2d", norm))
-        for convolution, norm in zip(middle, branch.norms, strict=True)
+        for convolution, norm in zip(middle, copy.norms, strict=True)
     )
     layers = chain.from_iterable((layer, nn.ReLU()) for layer in (first, *folded))
     network = nn.Sequential(*layers, last)
