@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from napari_bgremove.errors import ComputeError
 from napari_bgremove.learning.model_file import read_spectra_model, write_model
 from napari_bgremove.learning.spectrum_inference import separate_spectra
 from napari_bgremove.learning.training import EpochDone, Training
+from napari_bgremove.learning.triplets import SpectraTriplets
 from napari_bgremove.recipes.documentation import attribute_docs
 from napari_bgremove.recipes.spectroscopy_net import SPECTROSCOPY_PRESETS, SpectroscopyNetRecipe
 from napari_bgremove.spectra.spectra_set import Block, SpectraSet, make_spectra_set
@@ -33,6 +34,11 @@ def _spectra(targets: int = 8, shots: int = 3) -> SpectraSet:
 
 def _tiny(**changes: Any) -> SpectroscopyNetRecipe:
     return SpectroscopyNetRecipe(**{"depth": 3, "features": 2, "batch_size": 8, "epochs": 2, **changes})
+
+
+def _training(spectra: SpectraSet, recipe: SpectroscopyNetRecipe) -> Training:
+    data, held = recipe.build_datasets(spectra)
+    return Training(recipe.build_network(spectra), recipe.build_objective(), data, held, recipe.build_train_options())
 
 
 def test_importing_the_recipe_does_not_import_torch() -> None:
@@ -126,10 +132,8 @@ def test_with_few_targets_validation_draws_fixed_triplets_of_all() -> None:
 def test_a_short_training_ends_in_a_model_file_that_separates(tmp_path: Path) -> None:
     spectra = _spectra()
     recipe = _tiny(signal_bands=((290.0, 300.0),), crop=15, at_once=4)
-    data, held = recipe.build_datasets(spectra)
-    training = Training(
-        recipe.build_network(spectra), recipe.build_objective(), data, held, recipe.build_train_options()
-    )
+    training = _training(spectra, recipe)
+    data = cast("SpectraTriplets", training.dataset)
     epochs = [event for event in training.run() if isinstance(event, EpochDone)]
     assert [set(epoch.training) for epoch in epochs] == [set(epoch.validation) for epoch in epochs]
     assert {"loss", "residual", "orthogonality", "alignment", "background_share"} <= set(epochs[0].validation)
@@ -147,3 +151,24 @@ def test_a_short_training_ends_in_a_model_file_that_separates(tmp_path: Path) ->
     np.testing.assert_allclose(found.signal + found.background, spectra.spectra, rtol=1e-6)
     second = np.diff(found.background[:, marked[0] - 1 : marked[-1] + 2], n=2, axis=1)
     np.testing.assert_allclose(second, 0, atol=1e-5)  # a straight line
+
+
+def test_a_stopped_training_goes_on_bit_for_bit_running_statistics_included(tmp_path: Path) -> None:
+    spectra, recipe = _spectra(), _tiny(depth=4, features=4, at_once=3, same_target=0.2)
+    whole, first = _training(spectra, recipe), _training(spectra, recipe)
+    list(whole.run())
+    events = first.run()
+    next(events)
+    next(events)
+    tensors, numbers = first.state()
+    path = tmp_path / "model.safetensors"
+    description = recipe.build_description(first.network, first.dataset)  # type: ignore[arg-type]
+    write_model(path, first.network, description.model_copy(update={"progress": numbers}), training=tensors)  # type: ignore[arg-type]
+    loaded = read_spectra_model(path)
+    second = _training(spectra, recipe)
+    second.network.load_state_dict(loaded.network.state_dict())
+    second.restore(loaded.training, loaded.description.progress)
+    list(second.run())
+    expected, found = whole.network.state_dict(), second.network.state_dict()
+    assert any("running_var" in name for name in expected)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
