@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.integrate import cumulative_trapezoid
+from scipy.integrate import cumulative_trapezoid, trapezoid
 
 from napari_bgremove.spectra.ends import Anchor, Endpoint, Window
 from napari_bgremove.spectra.firmness import measure_firmness
@@ -14,7 +14,7 @@ from napari_bgremove.spectra.shirley import ShirleyBackground, separate_shirley
 
 AXIS = np.linspace(-40, -20, 201)
 PEAK = np.exp(-np.log(2) * ((AXIS + 30) / 1.2) ** 2)
-REST = 1 - cumulative_trapezoid(PEAK, AXIS, initial=0) / np.trapezoid(PEAK, AXIS)
+REST = 1 - cumulative_trapezoid(PEAK, AXIS, initial=0) / trapezoid(PEAK, AXIS)
 STEPS = {
     "smooth": 50 + 30 / (1 + np.exp(AXIS + 30)),
     "sharp": 50 + 30 / (1 + np.exp(8 * (AXIS + 30))),
