@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from napari_bgremove.cli.options import JSON, write_json
-from napari_bgremove.cli.spectra_set_options import describe_set, source_options, take_source
+from napari_bgremove.cli.spectra_set_options import source_options, take_source
+from napari_bgremove.spectra.set_records import describe_set
 
 
 @click.command("inspect")

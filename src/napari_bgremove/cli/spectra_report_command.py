@@ -11,11 +11,11 @@ from napari_bgremove.cli.figure_files import write_figures
 from napari_bgremove.cli.options import DEVICE, OUT, THREADS
 from napari_bgremove.cli.spectra_set_options import (
     cleaning_options,
-    describe_set,
     source_options,
     take_cleanings,
     take_source,
 )
+from napari_bgremove.spectra.set_records import describe_set
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

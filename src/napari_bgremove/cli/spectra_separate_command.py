@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from napari_bgremove.cli.options import DEVICE, JSON, OUT, PRECISION, THREADS, write_json
-from napari_bgremove.cli.spectra_set_options import describe_set, source_options, take_source
+from napari_bgremove.cli.spectra_set_options import source_options, take_source
 from napari_bgremove.spectra.cleaning import CLEANERS
+from napari_bgremove.spectra.set_records import describe_set
 
 
 @click.command("separate")

@@ -1,4 +1,4 @@
-"""Options with which commands name a set of spectra, and what they print of it."""
+"""Options with which commands name a set of spectra, and the cleanings of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import click
 
 from napari_bgremove.spectra.bands import CHEMCAM_IGNORED_BANDS
 from napari_bgremove.spectra.cleaning import CLEANERS
-from napari_bgremove.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
     from napari_bgremove.engine.spectra_separation import SpectraMethod
     from napari_bgremove.engine.spectra_source import SpectraSource
 
-__all__ = ["cleaning_options", "describe_set", "source_options", "take_cleanings", "take_source"]
+__all__ = ["cleaning_options", "source_options", "take_cleanings", "take_source"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _BAND = (float, float)
@@ -49,18 +48,6 @@ def take_source(paths: tuple[str, ...], options: dict[str, Any]) -> SpectraSourc
         paths=paths,
         leave_out=(*options.pop("leave_out"), *preset),
         **{name: options.pop(name) for name in ("target", "axis", "composition", "signal_bands")},
-    )
-
-
-def describe_set(spectra: SpectraSet) -> str:
-    """Return what a set holds, in a line or two."""
-    blocks = ", ".join(f"{block.name} {len(block)}" for block in spectra.blocks)
-    low, high = float(spectra.axis.min()), float(spectra.axis.max())
-    known = spectra.composition
-    return (
-        f"{spectra.n_spectra} spectra of {len(spectra.distinct_targets)} targets, {spectra.n_channels} channels from "
-        f"{low:g} to {high:g} {spectra.axis_unit} ({blocks})"
-        + (f"; reference values: {', '.join(known.names)}" if known is not None else "")
     )
 
 

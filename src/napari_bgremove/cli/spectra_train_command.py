@@ -11,9 +11,10 @@ import click
 
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
 from napari_bgremove.cli.progress import stop_on_interrupt
-from napari_bgremove.cli.spectra_set_options import describe_set, source_options, take_source
+from napari_bgremove.cli.spectra_set_options import source_options, take_source
 from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, refuse
 from napari_bgremove.recipes.spectroscopy_net import SPECTROSCOPY_PRESETS, SpectroscopyNetRecipe
+from napari_bgremove.spectra.set_records import describe_set
 
 
 @click.command("train")
