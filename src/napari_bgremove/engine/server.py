@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.notes import collected_notes
+from napari_bgremove.engine.spectra_answers import SpectraAnswers, needs_network
 from napari_bgremove.engine.train_pace import estimate_training
 from napari_bgremove.errors import EXPECTED, ModelFileError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
@@ -68,6 +69,7 @@ class _Answers:
             "separate": self._separate,
             "estimate": self._estimate,
             "equivariance": self._equivariance,
+            **SpectraAnswers().kinds,
         }
 
     def answer(self, request: Letter) -> Letter:
@@ -85,6 +87,8 @@ class _Answers:
             return Letter(request.number, "failed", values)
 
     def _answer(self, request: Letter) -> Letter:
+        if not needs_network(request):
+            return self._kinds[request.kind](request)
         from napari_bgremove.learning.devices import explain_out_of_memory
 
         with explain_out_of_memory():

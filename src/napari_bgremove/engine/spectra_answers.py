@@ -1,0 +1,91 @@
+"""What a viewer asks its warm engine about sets of spectra: take one apart, compare cleanings of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned, clean_set
+from napari_bgremove.engine.spectra_separation import SpectraMethod, separate_set
+from napari_bgremove.engine.spectra_source import SpectraSource
+from napari_bgremove.evaluation.calibration_tables import tabulate_calibrations
+from napari_bgremove.io.provenance import to_plain
+from napari_bgremove.spectra.spectra_set import SpectraSet
+
+__all__ = ["SpectraAnswers", "needs_network"]
+
+
+class SpectraAnswers:
+    """Answers by kind of letter.
+
+    separate_spectra: `source` and `how` as plain values, `out` a folder. The
+    parts are written there as signal.npy and background.npy, because a set may
+    be too large to go through a letter while a window waits.
+
+    calibrate_spectra: `source`, and `cleanings` by name, each `how` and the
+    file of its `signal` where it has been taken apart already. The raw spectra
+    stand first. The reply holds the table of `tabulate_calibrations`, and
+    reference and predicted values of its row k as the array "points k".
+
+    Both say by `read_at` when the viewer read the set: as long as that stays,
+    it is not read anew.
+    """
+
+    def __init__(self) -> None:
+        self._read: tuple[tuple[str, Any], SpectraSet] | None = None
+
+    @property
+    def kinds(self) -> Mapping[str, Callable[[Letter], Letter]]:
+        """Which letters are answered."""
+        return {"separate_spectra": self._separate, "calibrate_spectra": self._calibrate}
+
+    def _separate(self, request: Letter) -> Letter:
+        spectra, marked = self._take_set(request)
+        how, folder = SpectraMethod.model_validate(request.values["how"]), Path(request.values["out"])
+        parts = separate_set(spectra, how, signal_channels=marked)
+        files = {name: str(folder / f"{name}.npy") for name in ("signal", "background")}
+        for name, file in files.items():
+            np.save(file, np.asarray(getattr(parts, name)), allow_pickle=False)
+        return Letter(request.number, request.kind, {"files": files, "record": to_plain(parts.provenance)})
+
+    def _calibrate(self, request: Letter) -> Letter:
+        spectra, marked = self._take_set(request)
+        representations = {RAW: spectra}
+        for name, cleaning in request.values["cleanings"].items():
+            how, file = SpectraMethod.model_validate(cleaning["how"]), cleaning.get("signal")
+            representations[name] = (
+                clean_set(spectra, how, signal_channels=marked)
+                if file is None
+                else spectra.with_spectra(np.load(file, allow_pickle=False))
+            )
+        found = calibrate_cleaned(representations, score=request.values.get("score", "rows"))
+        table = tabulate_calibrations(found, reference=RAW)
+        points = {}
+        for row, (output, name) in enumerate(zip(table["output"], table["representation"], strict=True)):
+            points[f"points {row}"] = np.stack(found[name].points(found[name].names.index(output)))
+        return Letter(request.number, request.kind, {"table": table}, points)
+
+    def _take_set(self, request: Letter) -> tuple[SpectraSet, NDArray[np.bool_] | None]:
+        """Return the set a letter is about, and where a person has marked signal."""
+        source = SpectraSource.model_validate(request.values["source"])
+        # Marks do not change what is read.
+        key = source.model_copy(update={"signal_bands": ()}).model_dump_json(), request.values.get("read_at")
+        if self._read is None or self._read[0] != key or key[1] is None:
+            self._read = key, source.read()
+        spectra = self._read[1]
+        marked = source.find_signal_channels(spectra)
+        return spectra, marked if marked.any() else None
+
+
+def needs_network(request: Letter) -> bool:
+    """Tell whether a letter can only be answered with torch: classical cleanings do without."""
+    if request.kind == "separate_spectra":
+        return request.values["how"].get("model") is not None
+    if request.kind == "calibrate_spectra":
+        return any(each["how"].get("model") is not None for each in request.values["cleanings"].values())
+    return True
