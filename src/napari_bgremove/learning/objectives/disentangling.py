@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,15 @@ __all__ = ["DisentanglingObjective"]
 _EPS = 1e-8
 # A literal loss below this will not come back.
 _RUN_AWAY = -1e6
+
+
+class _Parts(NamedTuple):
+    """z_x of y^j; z_n of y^k and of y^k'; and, where it is asked for, z_n of y^j."""
+
+    signal: Tensor
+    second: Tensor
+    third: Tensor
+    own: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -94,36 +103,26 @@ class DisentanglingObjective:
         ComputeError
             When the loss is not finite, or the literal one runs away.
         """
-        measured, repeat, free = batch["measured"], batch["repeat"], batch["free"]
-        signal = network.signal(measured).float()
-        # One call for all backgrounds, or batch normalisation would let each
-        # look like the others of its own call.
-        seen = [batch["second"], batch["third"], *([measured] if self.same_target else [])]
-        backgrounds = bridge_channels(network.background(torch.cat(seen)).float(), free.repeat(len(seen), 1, 1))
-        second, third, *own = backgrounds.chunk(len(seen))
-        residual = measured - signal - second
-        terms = {
-            "residual": _norm(residual) / _norm(measured),
-            "orthogonality": _cosine(signal * free, second * free).square(),
-            "alignment": _cosine(second * free, third * free),
-            "sparsity": signal.abs().mean((1, 2)) / (measured.abs().mean((1, 2)) + _EPS),
-            "background_share": (_norm(second) / _norm(batch["second"])).detach(),
-        }
-        if own:
-            terms["same_target"] = _norm(repeat - signal - own[0]) / _norm(repeat)
-        if self.form == "literal":
-            overlap, likeness = _inner(signal * free, second * free), _inner(second * free, third * free)
-            loss = (_norm(residual) + overlap.square() - likeness).sum()
-        else:
-            loss = (
-                terms["residual"]
-                + self.orthogonality * terms["orthogonality"]
-                - self.alignment * terms["alignment"]
-                + self.sparsity * terms["sparsity"]
-                + self.same_target * terms.get("same_target", 0)
-            ).mean()
+        parts = self._predict(network, batch)
+        terms = _measure_terms(parts, batch)
+        loss = _literal_loss(parts, batch) if self.form == "literal" else self._stable_loss(terms)
         self._guard(float(loss.detach()))
         return {"loss": loss, **{name: value.mean() for name, value in terms.items()}}
+
+    def _predict(self, network: SpectroscopyNet, batch: Mapping[str, Tensor]) -> _Parts:
+        signal = network.signal(batch["measured"]).float()
+        # One call for all backgrounds, or batch normalisation would let each
+        # look like the others of its own call.
+        seen = [batch["second"], batch["third"], *([batch["measured"]] if self.same_target else [])]
+        raw = network.background(torch.cat(seen)).float()
+        return _Parts(signal, *bridge_channels(raw, batch["free"].repeat(len(seen), 1, 1)).chunk(len(seen)))
+
+    def _stable_loss(self, terms: Mapping[str, Tensor]) -> Tensor:
+        loss = terms["residual"] + self.orthogonality * terms["orthogonality"] - self.alignment * terms["alignment"]
+        loss = loss + self.sparsity * terms["sparsity"]
+        if self.same_target:
+            loss = loss + self.same_target * terms["same_target"]
+        return loss.mean()
 
     def _guard(self, loss: float) -> None:
         if math.isfinite(loss) and loss >= _RUN_AWAY:
@@ -135,6 +134,29 @@ class DisentanglingObjective:
         )
         msg = f"The {self.form} loss must stay finite and above {_RUN_AWAY:g}; found {loss:.3g}: {remedy}."
         raise ComputeError(msg)
+
+
+def _measure_terms(parts: _Parts, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return each term of the stable form, one value per triplet."""
+    measured, free = batch["measured"], batch["free"]
+    terms = {
+        "residual": _norm(measured - parts.signal - parts.second) / _norm(measured),
+        "orthogonality": _cosine(parts.signal * free, parts.second * free).square(),
+        "alignment": _cosine(parts.second * free, parts.third * free),
+        "sparsity": parts.signal.abs().mean((1, 2)) / (measured.abs().mean((1, 2)) + _EPS),
+        "background_share": (_norm(parts.second) / _norm(batch["second"])).detach(),
+    }
+    if parts.own is not None:
+        terms["same_target"] = _norm(batch["repeat"] - parts.signal - parts.own) / _norm(batch["repeat"])
+    return terms
+
+
+def _literal_loss(parts: _Parts, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return Eq. (3) as printed."""
+    free = batch["free"]
+    overlap = _inner(parts.signal * free, parts.second * free)
+    likeness = _inner(parts.second * free, parts.third * free)
+    return (_norm(batch["measured"] - parts.signal - parts.second) + overlap.square() - likeness).sum()
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
