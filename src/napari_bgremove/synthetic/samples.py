@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.images.normalization import measure_percentile_range
+from napari_bgremove.spectra.pictures import brightness_of_picture, place_of_picture
+from napari_bgremove.spectra.set_records import labels_of_set
 from napari_bgremove.synthetic.core_levels import CoreLevelImage, make_core_level_image
 from napari_bgremove.synthetic.hits import Hits
+from napari_bgremove.synthetic.libs import make_chemcam_set
 from napari_bgremove.synthetic.saxs import Shot, make_full_shot, make_shot_pair, make_xray_only_shot
 from napari_bgremove.synthetic.scattering import Scattering
 
 __all__ = [
+    "make_chemcam_sample",
     "make_core_level_sample",
     "make_full_sample",
     "make_spectrum_sample",
@@ -30,6 +34,7 @@ LayerData = tuple[NDArray[np.float32], dict[str, Any], str]
 SAMPLE_SEED = 1
 TRAINING_SEEDS = (7, 8)
 STRIP_ROWS = 32
+ROCKS, SHOTS_PER_ROCK = 12, 5
 # A steep pattern near one end leaves the rest of the detector for background patches.
 TRAINING = Scattering(family="saxs", level_kev=60.0, centre=(0.5, 0.15), exponent=3.2)
 
@@ -73,6 +78,26 @@ def make_spectrum_sample() -> list[LayerData]:
     """Make the layer "XPS spectrum": one spectrum, as a strip on which a line is drawn."""
     image = make_core_level_image(SAMPLE_SEED, shape=(1, 601), peak=20_000.0, floor=4000.0, dead_rows=0)
     return [_spectra_layer("XPS spectrum", image, height=STRIP_ROWS)]
+
+
+def make_chemcam_sample() -> list[LayerData]:
+    """Make the layer "ChemCam shots", a spectrum of a rock in each row, and, hidden, what it was made of."""
+    made = make_chemcam_set(n_targets=ROCKS, shots=SHOTS_PER_ROCK, darks=1, seed=SAMPLE_SEED)
+    scale, translate = place_of_picture(made.set.axis, made.set.n_spectra)
+    about = {"generator": dict(made.set.provenance), "spectra": labels_of_set(made.set)}
+    parts = {
+        "background": ("ChemCam shots - background (noise), truth", made.background),
+        "signal": ("ChemCam shots - signal, truth", made.signal),
+        "measured": ("ChemCam shots", made.set.spectra),
+    }
+    attributes = {
+        "scale": scale, "translate": translate, "contrast_limits": brightness_of_picture(made.set.spectra),
+    }  # fmt: skip
+    return [
+        (values, {**attributes, "name": name, "visible": part == "measured",
+                  "metadata": {"napari_bgremove": {**about, "part": part}}}, "image")
+        for part, (name, values) in parts.items()
+    ]  # fmt: skip
 
 
 def _spectra_layer(name: str, image: CoreLevelImage, *, height: int = 1) -> LayerData:
