@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_bgremove.images.profiles import radial_profile
+from napari_bgremove.images.profiles import azimuthal_profile, radial_profile
 
 CENTRES = [(31.5, 31.5), (0.0, 0.0), (-20.0, 70.0)]
 
@@ -90,3 +90,50 @@ def test_the_image_is_not_changed(image: np.ndarray) -> None:
 def test_bad_arguments_are_named(image: np.ndarray, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         radial_profile(image, **arguments)
+
+
+# Over the angle.
+
+
+def test_sectors_hold_every_pixel_of_the_ring_once(image: np.ndarray) -> None:
+    _, mean, count = azimuthal_profile(image, centre=(31.5, 31.5), radii=(5, 20), width=7)
+    rows, columns = np.indices(image.shape) - 31.5
+    inside = (np.hypot(rows, columns) >= 5) & (np.hypot(rows, columns) <= 20)
+    assert count.sum() == inside.sum()
+    assert np.nansum(mean * count) == pytest.approx(image[inside].sum())
+
+
+def test_a_quarter_turn_moves_the_profile_by_90_degrees(image: np.ndarray) -> None:
+    angle, straight, _ = azimuthal_profile(image, centre=(31.5, 31.5), radii=(0, 31), width=5)
+    _, turned, _ = azimuthal_profile(np.rot90(image, -1), centre=(31.5, 31.5), radii=(0, 31), width=5)  # clockwise
+    assert angle[0] == 2.5
+    np.testing.assert_allclose(np.roll(straight, 90 // 5), turned)
+
+
+def test_a_function_of_the_angle_comes_back_at_the_middle_of_its_sector() -> None:
+    rows, columns = np.indices((201, 201)) - 100.0
+    image = np.degrees(np.arctan2(rows, columns)) % 360
+    angle, mean, _ = azimuthal_profile(image, centre=(100, 100), radii=(60, 90), width=10)
+    np.testing.assert_allclose(mean, angle, atol=0.3)
+
+
+def test_gaps_do_not_enter_a_sector(image: np.ndarray) -> None:
+    valid = np.random.default_rng(4).random(image.shape) > 0.3
+    by_nan = azimuthal_profile(np.where(valid, image, np.nan), centre=(10, 20), radii=(2, 30))
+    by_mask = azimuthal_profile(np.where(valid, image, 1e9), centre=(10, 20), radii=(2, 30), valid_mask=valid)
+    for ours, theirs in zip(by_nan, by_mask, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"radii": (9, 3)}, "'radii' must rise from 0 or above; found 9 and 3 px"),
+        ({"radii": (0, 9), "width": 0}, "'width'"),
+        ({"radii": (0, 9), "width": 400}, "'width'"),
+        ({"radii": (0, 9), "centre": (np.nan, 3)}, "'centre' must be two finite numbers"),
+    ],
+)
+def test_a_ring_that_is_none_is_refused(image: np.ndarray, options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        azimuthal_profile(image, **{"centre": (3, 3), **options})  # type: ignore[arg-type]

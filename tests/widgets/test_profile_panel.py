@@ -16,7 +16,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bgremove.images.line_profiles import extract_profile
-from napari_bgremove.images.profiles import radial_profile
+from napari_bgremove.images.profiles import azimuthal_profile, radial_profile
 from napari_bgremove.spectra.backgrounds import separate_background
 from napari_bgremove.spectra.ends import Anchor, Window
 from napari_bgremove.widgets.profile_panel import ProfilePanel
@@ -308,3 +308,22 @@ def test_rings_about_a_point_are_a_spectrum_too(qtbot: Any, viewer: Any, drawn: 
     assert_allclose(rings.profile.values, mean)
     assert_allclose(rings.values, expected * 0.05)
     assert drawn.table.rows[1].name == "rings"
+
+
+def test_sectors_of_a_ring_are_a_spectrum_over_the_angle(qtbot: Any, viewer: Any, drawn: ProfilePanel) -> None:
+    rows, columns = np.indices(SHAPE) - np.array([40, 120])[:, None, None]
+    image = viewer.layers["core level"]
+    angle = np.degrees(np.arctan2(rows, columns)) % 360
+    image.data = (100 * np.exp(-((angle - 180) ** 2) / 800) + 30).astype(np.float32)
+    drawn.sources.centre_choice.layer = viewer.add_points([image.data_to_world((40, 120))], name="centre")
+    drawn.sources.radii[0].setValue(10)
+    drawn.sources.radii[1].setValue(35)
+    drawn.sources.by_angle.setChecked(True)
+    qtbot.waitUntil(lambda: [fit.name for fit in drawn.fits] == ["angles"], timeout=20_000)
+    (fit,) = drawn.fits
+    expected, mean, _ = azimuthal_profile(image.data, centre=(40, 120), radii=(10, 35))
+    assert_allclose(fit.values, expected)
+    assert_allclose(fit.profile.values, mean)
+    assert fit.axis.label == "angle (°)"
+    drawn.separate_all()
+    assert "Draw a line on an image first" in drawn.message.text, "its windows are angles"

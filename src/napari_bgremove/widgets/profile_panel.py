@@ -117,7 +117,8 @@ class ProfilePanel(Panel):
 
     def _choices(self) -> Choices:
         image = self.sources.image
-        if self.is_of_files or image is None or self.windows is None or not self.fits:
+        is_of_lines = not self.is_of_files and not self.sources.by_angle.isChecked()
+        if not is_of_lines or image is None or self.windows is None or not self.fits:
             msg = "Draw a line on an image first: its anchors are those of all spectra."
             raise ValueError(msg)
         place = self.sources.place

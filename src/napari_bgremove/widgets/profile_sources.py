@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
+from napari_bgremove.images.axis_calibration import LinearAxis
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.line_profiles import LineProfile
 from napari_bgremove.images.sampling import ImageSampler
@@ -17,9 +18,19 @@ from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, f
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.viewer_layers.spectrum_lines import LINES_ROLE, DrawnLine, add_lines_layer, colour_lines, lines_of
 from napari_bgremove.widgets.parts.connections import Connections
+from napari_bgremove.widgets.parts.fields import with_decimals
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
 from napari_bgremove.widgets.parts.layer_watch import MASK_EDITS, watch_chosen
-from napari_bgremove.widgets.profile_work import AxisChoice, BandChoice, ImagePlace, Source, read_line, read_rings
+from napari_bgremove.widgets.parts.rows import make_row
+from napari_bgremove.widgets.profile_work import (
+    AxisChoice,
+    BandChoice,
+    ImagePlace,
+    Source,
+    read_line,
+    read_rings,
+    read_sectors,
+)
 
 __all__ = ["ImageSources"]
 
@@ -51,6 +62,9 @@ class ImageSources(QWidget):
         self.use_rings = QCheckBox("Rings about")
         self.use_rings.setToolTip("Also the mean over rings about a point, as wide as the band.")
         self.centre_choice = LayerCombo(layers, (napari.layers.Points,))
+        self.by_angle = QCheckBox("by angle, radii")
+        self.by_angle.setToolTip("In place of lines: the mean over sectors of 1 degree of the ring between two radii.")
+        self.radii = tuple(with_decimals(r, 0, suffix="px", decimals=1) for r in (20.0, 60.0))
         self._sampler: tuple[Any, NDArray[np.float32], ImageSampler] | None = None
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
@@ -58,6 +72,7 @@ class ImageSources(QWidget):
         form.addRow("Lines", self.lines_choice)
         form.addRow(self.leave_out, self.mask_choice)
         form.addRow(self.use_rings, self.centre_choice)
+        form.addRow(self.by_angle, make_row(*self.radii))
         self._connect(connections)
 
     @property
@@ -94,6 +109,11 @@ class ImageSources(QWidget):
         ValueError
             When rings are wanted and nobody said about which point.
         """
+        if self.by_angle.isChecked():
+            frame, _ = self._frame(band.order)
+            inner, outer = (box.value() for box in self.radii)
+            sectors = read_sectors(frame, self._find_centre(), (inner, outer))
+            return [Source("angles", _RINGS_COLOUR, sectors, LinearAxis(name="angle", unit="°"))]
         found = [Source(line.name, line.colour, self._read_line(line, band)) for line in self.lines]
         if self.use_rings.isChecked():
             found.append(Source("rings", _RINGS_COLOUR, self._read_rings(band)))
@@ -104,13 +124,17 @@ class ImageSources(QWidget):
         return read_line(sampler, line.vertices, band, self.place, is_rectangle=line.is_rectangle)
 
     def _read_rings(self, band: BandChoice) -> LineProfile:
-        image, points = self.image, self.centre_choice.layer
-        if image is None or points is None or len(points.data) == 0:
+        frame, _ = self._frame(band.order)
+        return read_rings(frame, self._find_centre(), band.width, self.place)
+
+    def _find_centre(self) -> tuple[float, float]:
+        """The newest of the chosen points, in pixels of the image."""
+        points = self.centre_choice.layer
+        if points is None or len(points.data) == 0:
             msg = "Add a points layer and click the centre of the rings first."
             raise ValueError(msg)
-        row, column = np.asarray(image.world_to_data(points.data_to_world(points.data[-1])))[-2:]
-        frame, _ = self._frame(band.order)
-        return read_rings(frame, (float(row), float(column)), band.width, self.place)
+        row, column = np.asarray(self._need_image().world_to_data(points.data_to_world(points.data[-1])))[-2:]
+        return float(row), float(column)
 
     def _frame(self, order: int) -> tuple[NDArray[np.float32], ImageSampler]:
         """The shown frame, made ready to be read; kept for as long as it is the same."""
@@ -130,7 +154,10 @@ class ImageSources(QWidget):
         return self.image
 
     def _connect(self, connections: Connections) -> None:
-        self.use_rings.toggled.connect(lambda _: self.changed.emit())
+        for box in (self.use_rings, self.by_angle):
+            box.toggled.connect(lambda _: self.changed.emit())
+        for number in self.radii:
+            number.valueChanged.connect(lambda _: self.changed.emit())
         self.leave_out.toggled.connect(self._forget_frame)
         self.image_choice.layer_changed.connect(lambda _: self.image_changed.emit())
         watch_chosen(self.centre_choice, ("data",), connections, self.changed.emit)

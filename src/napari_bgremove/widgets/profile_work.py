@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_bgremove.errors import EXPECTED
 from napari_bgremove.images.axis_calibration import LinearAxis, make_axis_from_points, make_axis_from_scale
 from napari_bgremove.images.line_profiles import LineProfile, extract_profile, extract_rectangle_profile
-from napari_bgremove.images.profiles import radial_profile
+from napari_bgremove.images.profiles import azimuthal_profile, radial_profile
 from napari_bgremove.images.sampling import ImageSampler
 from napari_bgremove.separation import Separation
 from napari_bgremove.spectra.backgrounds import separate_background
@@ -30,6 +30,7 @@ __all__ = [
     "propose_windows",
     "read_line",
     "read_rings",
+    "read_sectors",
     "take_backgrounds",
     "values_along",
 ]
@@ -193,13 +194,39 @@ def read_line(
 
 def read_rings(values: NDArray[Any], centre: tuple[float, float], width: float, place: ImagePlace) -> LineProfile:
     """Average an image over rings about a point; the profile runs from it along the columns."""
-    known = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
-    radius, mean, count = radial_profile(known, centre=centre, width=width)
-    _, square, _ = radial_profile(known**2, centre=centre, width=width)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a ring of one pixel has no scatter: NaN
-        sigma = np.sqrt(np.maximum(square - mean**2, 0) / (count - 1))
+
+    def average(image: Array) -> tuple[Array, Array, NDArray[np.int64]]:
+        return radial_profile(image, centre=centre, width=width)
+
+    radius, mean, sigma, count = _with_sigma(values, average)
     points = np.asarray(centre) + radius[:, None] * np.array([0.0, 1.0])
-    return LineProfile(radius * place.scale[-1], mean, np.where(count > 1, sigma, np.nan), count, points)
+    return LineProfile(radius * place.scale[-1], mean, sigma, count, points)
+
+
+def read_sectors(
+    values: NDArray[Any], centre: tuple[float, float], radii: tuple[float, float], width: float = 1.0
+) -> LineProfile:
+    """Average an image over the sectors of a ring; the profile runs along its middle, its position in degrees."""
+
+    def average(image: Array) -> tuple[Array, Array, NDArray[np.int64]]:
+        return azimuthal_profile(image, centre=centre, radii=radii, width=width)
+
+    angle, mean, sigma, count = _with_sigma(values, average)
+    turn = np.radians(angle)
+    points = np.asarray(centre) + np.mean(radii) * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    return LineProfile(angle, mean, sigma, count, points)
+
+
+def _with_sigma(
+    values: NDArray[Any], average: Callable[[Array], tuple[Array, Array, NDArray[np.int64]]]
+) -> tuple[Array, Array, Array, NDArray[np.int64]]:
+    """Return position, mean, standard error from the scatter, and count of each bin."""
+    known = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    position, mean, count = average(known)
+    square = average(known**2)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a bin of one pixel has no scatter: NaN
+        sigma = np.sqrt(np.maximum(square - mean**2, 0) / (count - 1))
+    return position, mean, np.where(count > 1, sigma, np.nan), count
 
 
 def propose_windows(values: Array) -> Windows:
