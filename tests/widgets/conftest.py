@@ -75,7 +75,7 @@ def fake_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
     """The engine in every respect a viewer can see, but it computes nothing and works only when told to."""
     engine = FakeEngine()
     monkeypatch.setattr("napari_bgremove.engine.client.start_server", engine.start_server)
-    monkeypatch.setattr("napari_bgremove.widgets.model_panel.start_detached", engine.start_detached)
+    monkeypatch.setattr("napari_bgremove.widgets.training_run.start_detached", engine.start_detached)
     yield engine
     engine.kill()
 

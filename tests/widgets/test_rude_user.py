@@ -311,7 +311,7 @@ from qtpy.QtCore import QTimer
 from conftest import FakeEngine
 from napari_bgremove.engine import client
 from napari_bgremove.io.autosave import Autosave
-from napari_bgremove.widgets import mask_panel, model_panel, patches_panel, separate_panel
+from napari_bgremove.widgets import mask_panel, model_panel, patches_panel, separate_panel, training_run
 from napari_bgremove.widgets.mask_forms import MaskRequest
 
 def slowed(function):
@@ -321,7 +321,7 @@ def slowed(function):
     return slow
 
 engine = FakeEngine()
-client.start_server, model_panel.start_detached = engine.start_server, engine.start_detached
+client.start_server, training_run.start_detached = engine.start_server, engine.start_detached
 MaskRequest.compute = slowed(MaskRequest.compute)
 patches_panel.extract = slowed(patches_panel.extract)
 Autosave.save = slowed(Autosave.save)

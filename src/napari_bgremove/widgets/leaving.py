@@ -55,7 +55,7 @@ class LeavingQuestion(QObject):
         box = QMessageBox(window)
         box.setWindowTitle("A training is going on")
         box.setText(f"The training '{run.path.name}' goes on without napari.")
-        box.setInformativeText("Attach to it later in the Model panel, or stop it now: its newest model is kept.")
+        box.setInformativeText("Attach to it later in the panel it is of, or stop it now: its newest model is kept.")
         box.addButton(LEAVE, QMessageBox.ButtonRole.AcceptRole)
         stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
         box.exec()

@@ -8,9 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog
 
 from napari_bgremove.engine.jobs import TrainJob
-from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.mailbox import Letter
-from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.scripts import as_command, as_python
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.pinned_patch import show_pinned_patch
@@ -21,16 +19,12 @@ from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.help_text import make_help
 from napari_bgremove.widgets.train_form import ABOUT, TrainForm, describe_estimate
+from napari_bgremove.widgets.training_controls import TrainingControls
 from napari_bgremove.widgets.training_run import TrainingRun
 from napari_bgremove.widgets.training_view import TrainingView
 from napari_bgremove.workspace import workspace_of
 
 __all__ = ["ModelPanel"]
-
-STOP, END_NOW = "Stop", "End now"
-STOP_TIP = "After the step at hand; a model is kept."
-END_NOW_TIP = "Ends its process at once; the newest checkpoint is kept and can be resumed."
-ENDINGS = {"finished": "finished", "stopped": "stopped; resume goes on", "failed": "failed", "lost": "was lost"}
 
 
 class ModelPanel(Panel):
@@ -44,8 +38,10 @@ class ModelPanel(Panel):
         self.model = ModelInUse(self.engine, self.workspace)
         self.card = self.model.card
         self.view = TrainingView()
-        self.training = TrainingRun(_start, self)
+        self.training = TrainingRun(TrainJob, self)
         self.follower = self.training.follower
+        self.controls = TrainingControls(self.training, self.view, self.message)
+        self.start_button, self.stop_button = self.controls.start_button, self.controls.stop_button
         LeavingQuestion(self, self.training)
         self._lay_out()
         self.form.estimate_requested.connect(self.estimate)
@@ -54,14 +50,13 @@ class ModelPanel(Panel):
         self.model.equivariance_requested.connect(self.check_equivariance)
         self.model.said.connect(self.message.show_text)
         self.model.failed.connect(self.message.show_failure)
-        self.follower.happened.connect(self.view.show_events)
-        self.follower.ended.connect(self._on_ended)
-        self.training.grace_over.connect(self._on_grace_over)
+        self.controls.start_requested.connect(self.start)
+        self.controls.resume_requested.connect(self.resume)
+        self.controls.ended.connect(self._on_ended)
         self.view.epoch_shown.connect(self._on_epoch_shown)
         self.view.epoch_used.connect(self.use_epoch)
         self.connections.connect(self.workspace.events.patch_folder, self.form.take_patches)
         self.connections.connect(self.workspace.events.model_file, self.model.show_model)
-        self._enable()
 
     @reports_errors
     def estimate(self) -> None:
@@ -96,24 +91,13 @@ class ModelPanel(Panel):
             self.training.resume(**self.form.where)
             self._watch("resuming...", anew=False)
 
-    @reports_errors
     def stop(self) -> None:
-        """Ask the run to stop after its step; a loadable model is kept. Who has waited long enough may end it."""
-        if self.stop_button.text() == END_NOW:
-            self.training.end_now()
-            self.view.say("Ending...", stays=True)
-        elif self.training.folder is not None:
-            self.training.stop()
-            self.view.say("Stopping... the newest model is kept.", stays=True)
-        self.stop_button.setEnabled(False)
+        """Ask the run to stop after its step, or end it when it was asked before."""
+        self.controls.stop()
 
-    @reports_errors
     def pause(self) -> None:
         """Let the run wait after its step, or go on."""
-        if self.training.folder is not None:
-            waits = self.training.pause()
-            self.pause_button.setText("Go on" if waits else "Pause")
-            self.view.say("Pausing..." if waits else "Going on...")
+        self.controls.pause()
 
     @reports_errors
     def use_epoch(self, epoch: int) -> None:
@@ -142,12 +126,8 @@ class ModelPanel(Panel):
         run = self.training.folder
         assert run is not None
         self.workspace.run_folder = str(run.path)
-        if anew:
-            self.view.start_anew()
-        self.view.say(f"{run.path.name}: {status}")
-        self.training.follow(from_start=anew)
+        self.controls.watch(status, anew=anew)
         self.bring_into_view(self.view)
-        self._enable()
 
     def _on_estimated(self, reply: Letter) -> None:
         if reply.kind == "failed":
@@ -155,21 +135,10 @@ class ModelPanel(Panel):
         else:
             self.message.show_text(describe_estimate(reply.values))
 
-    def _on_ended(self, how: str, sentence: str, details: str) -> None:
-        self.view.say(f"Training {ENDINGS.get(how, how)}.")
-        self.view.show_epoch()
-        if sentence:
-            self.message.show_text(sentence, details=details)
+    def _on_ended(self, how: str) -> None:
         run = self.training.folder
         if run is not None and run.best.exists() and how in ("finished", "stopped"):
             self.model.use(run.best)
-        self._enable()
-
-    def _on_grace_over(self) -> None:
-        self.view.say("Stopping... it is still busy. End now would keep its newest checkpoint.", stays=True)
-        self.stop_button.setText(END_NOW)
-        self.stop_button.setToolTip(END_NOW_TIP)
-        self.stop_button.setEnabled(True)
 
     def _on_epoch_shown(self, epoch: int) -> None:
         run = self.training.folder
@@ -179,17 +148,6 @@ class ModelPanel(Panel):
     def _on_devices(self, reply: Letter) -> None:
         if reply.kind != "failed":
             self.device.show_devices(reply.values["devices"])
-
-    def _enable(self) -> None:
-        busy = self.training.is_going_on
-        self.start_button.setEnabled(not busy)
-        self.start_button.setToolTip("A training is going on; stop it first." if busy else "In a process of its own.")
-        self.stop_button.setText(STOP)
-        self.stop_button.setToolTip(STOP_TIP)
-        self.stop_button.setEnabled(busy)
-        self.pause_button.setEnabled(busy)
-        self.pause_button.setText("Go on" if self.training.is_paused else "Pause")
-        self.resume_button.setEnabled(not busy and self.training.folder is not None)
 
     def _ask_for(self, what: str) -> None:
         if what == "model":
@@ -219,12 +177,4 @@ class ModelPanel(Panel):
         self.add_copies(
             python=lambda: as_python(self.make_job(), out="run"), command=lambda: as_command(self.make_job(), out="run")
         )
-        self.start_button = self.add_button("Start", self.start)
-        self.pause_button = self.add_button("Pause", self.pause, tip="Wait after the step at hand, processors free.")
-        self.stop_button = self.add_button(STOP, self.stop)
-        self.resume_button = self.add_button("Resume", self.resume, tip="Go on from the newest model.")
-
-
-def _start(run: RunFolder) -> int:
-    """Start a run beside a window, which needs a core of its own."""
-    return start_detached(run, threads=read_preferences().engine_threads)
+        self.buttons.addWidget(self.controls)

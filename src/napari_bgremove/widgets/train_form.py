@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_bgremove._validation import describe_duration
-from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.jobs import TrainingJob, TrainJob
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button
@@ -80,7 +80,7 @@ class TrainForm(QWidget):
         """Train on the patches of this folder."""
         self.patches.setText(folder)
 
-    def choose_where(self, job: TrainJob) -> str:
+    def choose_where(self, job: TrainingJob) -> str:
         """Choose device and precision of a job; return a sentence when its device is not here."""
         self.precision.setCurrentText(job.precision)
         if self.device.choose(job.device):

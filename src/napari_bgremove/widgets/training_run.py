@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bgremove.engine.end_run import end_run
-from napari_bgremove.engine.jobs import TrainJob, read_job
+from napari_bgremove.engine.jobs import TrainingJob, TrainJob, TrainSpectraJob, read_job
+from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_plan import change_job
+from napari_bgremove.preferences import read_preferences
 from napari_bgremove.widgets.run_follower import RunFollower
 
 __all__ = ["TrainingRun"]
@@ -26,15 +27,15 @@ class TrainingRun(QObject):
 
     Parameters
     ----------
-    start : callable
-        Starts the engine on a run folder and returns its process number.
+    kind : type
+        `TrainJob` or `TrainSpectraJob`: what the panel trains.
     """
 
     grace_over = Signal()  # asked to stop, and still at it
 
-    def __init__(self, start: Callable[[RunFolder], int], parent: QObject | None = None) -> None:
+    def __init__(self, kind: type[TrainingJob] = TrainJob, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._start = start
+        self._kind = kind
         self._process: int | None = None
         self.folder: RunFolder | None = None
         self.follower = RunFollower(self)
@@ -54,25 +55,22 @@ class TrainingRun(QObject):
         """True while the run is asked to wait."""
         return self.is_going_on and self.folder is not None and self.folder.pause_asked
 
-    def create(self, job: TrainJob, *, folder: str | Path | None, place: Path) -> None:
+    def create(self, job: TrainingJob, *, folder: str | Path | None, place: Path) -> None:
         """Make the folder of a new run, in `place` unless it is named, and start the run.
 
         Raises
         ------
         ValueError
-            When the patches are not there.
+            When the patches or spectra are not there.
         ReadError
             When the folder holds a run already.
         """
-        for file in (job.signal, job.background):
-            if not Path(file).is_file():
-                msg = f"'{file}' is not there: extract patches and save them, or choose their folder."
-                raise ValueError(msg)
+        _check_data(job)
         run = RunFolder(Path(folder or _new_folder(place)))
         run.create(job.model_dump_json(indent=1))
-        self._take(run, self._start(run))
+        self._take(run, _start(run))
 
-    def attach(self, path: str | Path) -> TrainJob:
+    def attach(self, path: str | Path) -> TrainingJob:
         """Take a run that is going on, or has ended; return its job.
 
         Raises
@@ -81,7 +79,7 @@ class TrainingRun(QObject):
             When there is no training in that folder.
         """
         run = RunFolder(Path(path))
-        job = _read_training(run)
+        job = self._read_training(run)
         self._take(run, None)
         return job
 
@@ -99,8 +97,8 @@ class TrainingRun(QObject):
             When another process works there.
         """
         assert self.folder is not None
-        change_job(self.folder, _read_training(self.folder), **changes)
-        self._process = self._start(self.folder)
+        change_job(self.folder, self._read_training(self.folder), **changes)
+        self._process = _start(self.folder)
 
     def pause(self) -> bool:
         """Let the run wait after its step, or go on; return whether it waits."""
@@ -125,17 +123,35 @@ class TrainingRun(QObject):
         self._grace.stop()
         self.folder, self._process = run, process
 
+    def _read_training(self, run: RunFolder) -> TrainingJob:
+        job = read_job(run.job)
+        if isinstance(job, self._kind):
+            return job
+        msg = f"'{run.path.name}' is no training" + (
+            " of this panel; attach to it in the other one." if isinstance(job, TrainingJob) else "."
+        )
+        raise ValueError(msg)
+
     def _on_grace_over(self) -> None:
         if self.is_going_on:
             self.grace_over.emit()
 
 
-def _read_training(run: RunFolder) -> TrainJob:
-    job = read_job(run.job)
-    if not isinstance(job, TrainJob):
-        msg = f"'{run.path.name}' is no training."
+def _check_data(job: TrainingJob) -> None:
+    """Find the files before a process is started that would only say that they are not there."""
+    if isinstance(job, TrainSpectraJob):
+        files, remedy = [path for path in job.source.paths if not Path(path).exists()], "open the spectra again."
+    else:
+        files = [path for path in (job.signal, job.background) if not Path(path).is_file()]
+        remedy = "extract patches and save them, or choose their folder."
+    if files:
+        msg = f"'{files[0]}' is not there: {remedy}"
         raise ValueError(msg)
-    return job
+
+
+def _start(run: RunFolder) -> int:
+    """Start a run beside a window, which needs a core of its own."""
+    return start_detached(run, threads=read_preferences().engine_threads)
 
 
 def _new_folder(place: Path) -> Path:

@@ -24,13 +24,20 @@ CURVES = ("training", "validation")
 
 
 class TrainingView(QWidget):
-    """Events of a run in, wishes for an epoch out."""
+    """Events of a run in, wishes for an epoch out.
+
+    Parameters
+    ----------
+    samples : str
+        What the network learns from: "patches", "triplets".
+    """
 
     epoch_shown = Signal(int)
     epoch_used = Signal(int)
 
-    def __init__(self) -> None:
+    def __init__(self, *, samples: str = "patches") -> None:
         super().__init__()
+        self._samples = samples
         self.status, self.remarks = _label(), _label()
         self.plot = ProfilePlot(x_label="epoch", y_label="loss")
         self.plot.setMaximumHeight(PLOT_HEIGHT)
@@ -115,7 +122,7 @@ class TrainingView(QWidget):
             left = self._pace.seconds_left
             self.status.setText(
                 f"epoch {event['epoch'] + 1}/{epochs}, step {event['step']}/{steps}, loss {event['loss']:.4f}, "
-                f"{event['samples_per_second']:.1f} patches/s"
+                f"{event['samples_per_second']:.1f} {self._samples}/s"
                 + (f", {describe_duration(left)} left" if left is not None else "")
             )
 
