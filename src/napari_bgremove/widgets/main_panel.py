@@ -13,6 +13,7 @@ from napari_bgremove.widgets.parts.undocked import delete_when_undocked
 from napari_bgremove.widgets.patches_panel import PatchesPanel
 from napari_bgremove.widgets.profile_panel import ProfilePanel
 from napari_bgremove.widgets.separate_panel import SeparatePanel
+from napari_bgremove.widgets.spectra_panel import SpectraPanel
 
 __all__ = ["MainPanel"]
 
@@ -23,6 +24,7 @@ PANELS = {
     "Separate": SeparatePanel,
     "Compare": ComparePanel,
     "Profile": ProfilePanel,
+    "Spectra": SpectraPanel,
 }
 
 

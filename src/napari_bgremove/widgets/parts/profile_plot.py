@@ -24,6 +24,8 @@ class ProfilePlot(QWidget):
 
         self._plot: Any = pyqtgraph.PlotWidget()
         self._plot.setMinimumHeight(height)
+        for side in ("bottom", "left"):  # "loss (x0.001)" is no unit
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._plot.setLabel("bottom", x_label)
         self._plot.setLabel("left", y_label)
         self._legend = self._plot.addLegend(offset=(-5, 5))

@@ -1,0 +1,107 @@
+"""With what a set is taken apart: a classical method, or a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+
+from napari_bgremove.engine.spectra_calibration import name_representation
+from napari_bgremove.engine.spectra_separation import SpectraMethod
+from napari_bgremove.spectra.cleaning import CLEANERS
+from napari_bgremove.widgets.parts.device_choice import DeviceChoice
+from napari_bgremove.widgets.parts.fields import make_button
+from napari_bgremove.widgets.parts.file_choice import FileChoice
+
+__all__ = ["BUTTON", "CleanForm", "label_of_method"]
+
+BUTTON = "Clean"
+_NETWORK = "network"
+_MODELS = "Models (*.safetensors)"
+_OUTPUTS = {
+    "subtract": "measured minus its background",
+    "synthesis": "its own signal",
+    "both": "both parts its own; the rest is residual",
+}
+# Every run calls its best model so.
+_EVERYBODYS = ("best", "model")
+
+
+class CleanForm(QWidget):
+    """Describes a cleaning; does none.
+
+    Attributes
+    ----------
+    clean_requested : Signal
+    """
+
+    clean_requested = Signal()
+
+    def __init__(self, *, device: str) -> None:
+        super().__init__()
+        self.method = QComboBox()
+        for name, cleaner in CLEANERS.items():
+            self.method.addItem(cleaner.label, name)
+            self.method.setItemData(self.method.count() - 1, cleaner.summary, 3)  # Qt's tool tip
+        self.method.addItem("Network (SpectroscopyNet)", _NETWORK)
+        self.model = FileChoice("Choose a model", kinds=_MODELS, nothing="none: train one, or choose a file")
+        self.output = QComboBox()
+        for name, text in _OUTPUTS.items():
+            self.output.addItem(text, name)
+        self.device = DeviceChoice(device)
+        self.button = make_button(BUTTON, self.clean_requested.emit)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.addRow("Method", self.method)
+        self._form.addRow("Model", self.model)
+        self._form.addRow("Signal is", self.output)
+        self._form.addRow("Device", self.device)
+        self._form.addRow(self.button)
+        self.method.currentIndexChanged.connect(self._on_method_chosen)
+        self._on_method_chosen()
+        self.allow(is_there=False)
+
+    @property
+    def how(self) -> SpectraMethod:
+        """The cleaning that is chosen.
+
+        Raises
+        ------
+        ValueError
+            When there is no model to a network.
+        """
+        name = str(self.method.currentData())
+        if name != _NETWORK:
+            return SpectraMethod(method=name)
+        if self.model.path is None:
+            msg = "'model' must be a file to clean with a network; found none. Train one below, or choose a file."
+            raise ValueError(msg)
+        output = self.output.currentData()
+        return SpectraMethod(model=self.model.path, output=output, device=self.device.currentText())
+
+    def take_model(self, path: str | Path) -> None:
+        """Offer a network, and choose it."""
+        self.model.choose(path)
+        self.method.setCurrentIndex(self.method.findData(_NETWORK))
+
+    def allow(self, *, is_there: bool, is_busy: bool = False) -> None:
+        """Let a person begin when there is a set and no cleaning going on."""
+        self.button.setEnabled(is_there and not is_busy)
+        self.button.setText("Cleaning..." if is_busy else BUTTON)
+        self.button.setToolTip("Takes every spectrum of the set apart." if is_there else "Open spectra first.")
+
+    def _on_method_chosen(self, _index: int = 0) -> None:
+        for widget in (self.model, self.output, self.device):
+            self._form.setRowVisible(widget, self.method.currentData() == _NETWORK)
+
+
+def label_of_method(how: SpectraMethod) -> str:
+    """Return what a cleaning is called on plots, layers and tables; runs are told apart by their folders."""
+    if how.model is None:
+        return CLEANERS[how.method].label
+    path, name = Path(how.model), name_representation(how)
+    output = name.removeprefix(path.stem)
+    if path.parent.name == "epochs" and path.stem.isdigit():
+        return f"{path.parent.parent.name}, epoch {int(path.stem) + 1}{output}"
+    return f"{path.parent.name}{output}" if path.stem in _EVERYBODYS else name
