@@ -36,7 +36,7 @@ class _Known(nn.Module):
     def signal(self, spectra: Tensor) -> Tensor:
         return self._call("signal", spectra)
 
-    def background(self, spectra: Tensor) -> Tensor:
+    def background(self, spectra: Tensor, _block: Tensor | None = None) -> Tensor:
         return self._call("background", spectra)
 
     def _call(self, part: str, spectra: Tensor) -> Tensor:
@@ -50,7 +50,8 @@ def _known(signal: Part, background: Part) -> SpectroscopyNet:
 
 def _batch(n: int = 3, channels: int = 8, seed: int = 0) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(seed)
-    return {role: torch.randn(n, 1, channels, generator=rng) for role in ROLES} | {"free": torch.ones(n, 1, channels)}
+    batch = {role: torch.randn(n, 1, channels, generator=rng) for role in ROLES}
+    return batch | {"free": torch.ones(n, 1, channels), "block": torch.zeros(n, channels, dtype=torch.int64)}
 
 
 def _halves(batch: dict[str, Tensor]) -> SpectroscopyNet:

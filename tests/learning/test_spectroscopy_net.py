@@ -167,3 +167,21 @@ def test_a_description_that_contradicts_its_network_is_refused() -> None:
         _description(signal_channels=((40, 50),))
     with pytest.raises(ValidationError, match="greater than 0"):
         BlockDescription(name="all", channels=1, first=0, last=1, scale=0)
+
+
+def test_a_crop_gets_the_pedestal_of_its_spectrometer_and_a_whole_spectrum_all_of_them() -> None:
+    network = build_network(SpectroscopyNetSpec(depth=3, features=2, pedestals=True, blocks=(6, 4)), seed=0).eval()
+    assert network.signal.pedestals is None
+    spectra = torch.randn(2, 1, 10)
+    plain = network.background(spectra)
+    with torch.no_grad():
+        assert network.background.pedestals is not None
+        network.background.pedestals += torch.tensor([1.0, 3.0])
+    raised = network.background(spectra) - plain
+    torch.testing.assert_close(raised, torch.tensor([1.0] * 6 + [3.0] * 4).expand(2, 1, 10))
+    crops = spectra[..., 6:9]
+    block = torch.tensor([[1, 1, 1], [0, 0, 0]])
+    before = network.background(crops, torch.zeros_like(block)) - 1
+    torch.testing.assert_close(
+        network.background(crops, block)[:, 0] - before[:, 0], torch.tensor([[3.0] * 3, [1.0] * 3])
+    )

@@ -48,8 +48,9 @@ def test_three_targets_one_repeat_and_one_crop_within_one_block(seed: int, epoch
     for _, others in found.values():
         np.testing.assert_array_equal(others, channels)
     assert (np.diff(channels, axis=1) == 1).all()
+    block_of = np.repeat(range(3), [len(block) for block in BLOCKS])[channels]
+    np.testing.assert_array_equal(batch.pop("block"), block_of)
     if crop is not None:
-        block_of = np.repeat(range(3), [len(block) for block in BLOCKS])[channels]
         assert (block_of == block_of[:, :1]).all()
     assert {a.dtype for a in batch.values()} == {np.dtype(np.float32)}
     assert {a.shape for a in batch.values()} == {(12, 1, crop or 60)}

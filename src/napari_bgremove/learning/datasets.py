@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from napari_bgremove.images.patch_set import PatchSet
 
 __all__ = ["Dataset", "SyntheticSums"]
 
-Batch = dict[str, NDArray[np.float32]]
+Batch = dict[str, NDArray[Any]]
 
 
 class Dataset(Protocol):

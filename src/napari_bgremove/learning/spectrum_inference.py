@@ -159,7 +159,10 @@ def _run(branch: Branch, scaled: Spectra, options: SpectraOptions) -> Spectra:
         done, batch = halve_on_out_of_memory(compute, batch, report=_LOG.warning, what="spectrum")
         result[start : start + len(done)] = done
         start += len(done)
-    return result
+    if branch.pedestals is None:
+        return result
+    with torch.inference_mode():
+        return np.asarray(branch.add_pedestals(torch.from_numpy(result).to(branch.pedestals.device)).cpu().numpy())
 
 
 def _forward(folded: nn.Module, scaled: Spectra, blocks: tuple[int, ...], options: SpectraOptions) -> Spectra:

@@ -114,9 +114,10 @@ class SpectraTriplets:
         return self.spectra.n_spectra
 
     def batch(self, epoch: int, indices: Sequence[int]) -> Batch:
-        """Return measured, second, third, repeat and free, each (B, 1, N or crop) float32.
+        """Return measured, second, third, repeat and free, each (B, 1, N or crop) float32, and block.
 
-        `free` is 0 at channels marked as signal, 1 elsewhere.
+        `free` is 0 at channels marked as signal, 1 elsewhere; `block`, shape
+        (B, N or crop), is the number of the spectrometer of each channel.
         """
         drawn = [self._draw(epoch, index) for index in indices]
         rows = np.stack([rows for rows, _ in drawn])
@@ -126,7 +127,7 @@ class SpectraTriplets:
         loaded = np.asarray(self.spectra.spectra[distinct], np.float32)
         picked = loaded[places.reshape(rows.shape)[..., None], windows[:, None]] / self._divisors[windows][:, None]
         arrays = {name: picked[:, i, None] for i, name in enumerate(_ROLES)}
-        return {**arrays, "free": self._free[windows][:, None]}
+        return {**arrays, "free": self._free[windows][:, None], "block": self._block_numbers[windows]}
 
     def _draw(self, epoch: int, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows of a triplet and of the repeat, and the channels they are cropped to."""
@@ -150,6 +151,10 @@ class SpectraTriplets:
     def _divisors(self) -> NDArray[np.float32]:
         sizes = [len(block) for block in self.spectra.blocks]
         return np.repeat(np.asarray(self.scales, np.float32), sizes)
+
+    @cached_property
+    def _block_numbers(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.spectra.blocks)), [len(block) for block in self.spectra.blocks])
 
     @cached_property
     def _free(self) -> NDArray[np.float32]:

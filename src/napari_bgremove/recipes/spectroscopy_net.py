@@ -66,6 +66,9 @@ class SpectroscopyNetRecipe:
         Feature maps, and channels of a convolution. Open; 64 and 3 as in DnCNN.
     dilated : bool
         Spread the taps, so that the network sees a broad continuum. Ours.
+    pedestals : bool
+        A constant of its own for the background of each spectrometer, learnt
+        with the rest. Ours; none in the paper.
     crop : int or None
         Channels of a training crop within one spectrometer. None takes whole
         spectra, as the paper does.
@@ -110,6 +113,7 @@ class SpectroscopyNetRecipe:
     features: int = 64
     kernel: int = 3
     dilated: bool = False
+    pedestals: bool = True
     crop: int | None = None
     signal_bands: tuple[tuple[float, float], ...] = ()
     form: Literal["stable", "literal"] = "stable"
@@ -157,6 +161,7 @@ class SpectroscopyNetRecipe:
             features=self.features,
             kernel=self.kernel,  # type: ignore[arg-type]  # checked above
             dilated=self.dilated,
+            pedestals=self.pedestals,
             blocks=tuple(len(block) for block in spectra.blocks),
         )
 

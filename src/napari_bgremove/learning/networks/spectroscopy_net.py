@@ -36,6 +36,10 @@ class SpectroscopyNetSpec(BaseModel):
     dilated : bool
         Spreads the taps of layer i by 2^i, up to 32 and back: the network then
         sees a broad continuum, which 37 channels (depth 18, kernel 3) do not.
+    pedestals : bool
+        Gives the background a constant of its own in each spectrometer (ours).
+        Shared convolutions cannot tell one spectrometer from another where
+        nothing but a level is to be seen.
     blocks : tuple of int
         Channels of each spectrometer. A spectrum of as many channels in all is
         convolved block by block, each with margins of its own; one of any
@@ -49,6 +53,7 @@ class SpectroscopyNetSpec(BaseModel):
     features: Annotated[int, Field(ge=1, le=1024)] = 64
     kernel: Literal[3, 5, 7, 9, 11, 13, 15] = 3
     dilated: bool = False
+    pedestals: bool = False
     blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=2**20)], ...], Field(max_length=64)] = ()
 
     @property
@@ -64,14 +69,15 @@ class SpectroscopyNetSpec(BaseModel):
 
 
 class Branch(nn.Module):
-    """Conv + ReLU, then Conv + BatchNorm + ReLU, and a linear Conv at the end, as in DnCNN.
+    """Conv + ReLU, then Conv + BatchNorm + ReLU, and a linear Conv at the end, as in DnCNN; then the pedestals, if any.
 
-    Shape: (B, 1, N) -> (B, 1, N). The convolutions are written as 1 x k over
+    Shape: (B, 1, N) -> (B, 1, N). Of crops `block`, shape (B, n), says in
+    which spectrometer each channel lies. The convolutions are written as 1 x k over
     images of one row, for which the fast kernels of two axes exist (channels
     last); over one axis torch has none.
     """
 
-    def __init__(self, spec: SpectroscopyNetSpec) -> None:
+    def __init__(self, spec: SpectroscopyNetSpec, *, pedestals: bool = False) -> None:
         super().__init__()
         widths = [1, *[spec.features] * (spec.depth - 1), 1]
         ends = (0, spec.depth - 1)
@@ -82,15 +88,25 @@ class Branch(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(spec.features) for _ in range(spec.depth - 2))
         self.blocks = spec.blocks
+        self.pedestals = nn.Parameter(torch.zeros(max(len(spec.blocks), 1))) if pedestals else None
 
-    def forward(self, spectra: Tensor) -> Tensor:
+    def forward(self, spectra: Tensor, block: Tensor | None = None) -> Tensor:
         first, *middle, last = self.convolutions
         blocks = self.blocks if sum(self.blocks) == spectra.shape[-1] else (spectra.shape[-1],)
         maps = torch.relu(convolve_blocks(first, spectra[:, :, None], blocks))
         for convolution, norm in zip(middle, self.norms, strict=True):
             # The statistics are those of all blocks together.
             maps = torch.relu(norm(convolve_blocks(convolution, maps, blocks)))
-        return convolve_blocks(last, maps, blocks)[:, :, 0]
+        return self.add_pedestals(convolve_blocks(last, maps, blocks)[:, :, 0], block)
+
+    def add_pedestals(self, values: Tensor, block: Tensor | None = None) -> Tensor:
+        """Add the constant of each spectrometer to values of shape (..., n); without `block` they are whole spectra."""
+        if self.pedestals is None:
+            return values
+        if block is not None:
+            return values + self.pedestals[block][:, None]
+        sizes = torch.tensor(self.blocks or (values.shape[-1],), device=values.device)
+        return values + torch.repeat_interleave(self.pedestals, sizes)
 
 
 class SpectroscopyNet(nn.Module):
@@ -104,7 +120,7 @@ class SpectroscopyNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.signal = Branch(spec)
-        self.background = Branch(spec)
+        self.background = Branch(spec, pedestals=spec.pedestals)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub does not know the argument
 
     @property

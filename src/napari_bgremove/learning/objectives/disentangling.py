@@ -114,7 +114,7 @@ class DisentanglingObjective:
         # One call for all backgrounds, or batch normalisation would let each
         # look like the others of its own call.
         seen = [batch["second"], batch["third"], *([batch["measured"]] if self.same_target else [])]
-        raw = network.background(torch.cat(seen)).float()
+        raw = network.background(torch.cat(seen), batch["block"].repeat(len(seen), 1)).float()
         return _Parts(signal, *bridge_channels(raw, batch["free"].repeat(len(seen), 1, 1)).chunk(len(seen)))
 
     def _stable_loss(self, terms: Mapping[str, Tensor]) -> Tensor:
