@@ -128,6 +128,29 @@ def make_pictures(viewer: Any, out: Path) -> None:
     separate.engine.close()
     _read_a_spectrum(viewer, main_panel, panels["Profile"])
     take("profile")
+    with tempfile.TemporaryDirectory() as folder:
+        _clean_spectra(viewer, main_panel, panels["Spectra"], Path(folder))
+        take("spectra")
+        panels["Spectra"].engine.close()
+
+
+def _clean_spectra(viewer: Any, main_panel: Any, spectra: Any, folder: Path) -> None:
+    """Take generated shots of rocks apart by two methods, with the oxygen line at 777 nm marked as signal."""
+    viewer.layers.clear()
+    viewer.open_sample("napari-bgremove", "chemcam_shots")
+    main_panel.setCurrentWidget(spectra)
+    spectra.use_layer(viewer.layers["ChemCam shots"], folder / "rocks.npz")
+    wait(60, lambda: spectra.loaded is not None and not spectra.loader.is_busy)
+    viewer.layers.clear()
+    spectra.view.mark_bands(((775.0, 780.0),))
+    for method in ("chemcam", "airpls"):
+        spectra.clean_form.method.setCurrentIndex(spectra.clean_form.method.findData(method))
+        spectra.clean()
+        wait(120, lambda: not spectra.cleanings.is_busy)
+    spectra.view.plot._plot.setXRange(600, 850)
+    spectra.view.plot._plot.setYRange(-100, 3000)
+    wait(0.5)
+    spectra.bring_into_view(spectra.view)
 
 
 def _read_a_spectrum(viewer: Any, main_panel: Any, profile: Any) -> None:

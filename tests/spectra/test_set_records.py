@@ -46,3 +46,5 @@ def test_a_set_is_described_in_a_line(spectra_set: SpectraSet) -> None:
     assert describe_set(spectra_set) == (
         "32 spectra of 8 targets, 96 channels from 300 to 347.5 nm (UV 48, VIS 48); reference values: SiO2"
     )
+    alone = replace(spectra_set.select([0]), composition=None)
+    assert describe_set(alone) == "1 spectrum of 1 target, 96 channels from 300 to 347.5 nm (UV 48, VIS 48)"

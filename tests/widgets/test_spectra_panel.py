@@ -263,7 +263,7 @@ def test_a_mark_is_added_dragged_and_removed_with_the_mouse(qtbot: Any, opened: 
 
 
 def test_marks_stay_when_the_set_is_read_anew(opened: SpectraPanel, settle: Any) -> None:
-    opened.view.plot.marks.set_bands(((333.0, 337.0), (320.0, 321.0)))
+    opened.view.mark_bands(((333.0, 337.0), (320.0, 321.0)))
     opened.set_form.left_out.setCurrentIndex(1)
     settle()
     assert opened.view.bands == ((320.0, 321.0), (333.0, 337.0))
@@ -276,7 +276,7 @@ def test_marks_stay_when_the_set_is_read_anew(opened: SpectraPanel, settle: Any)
 def test_a_cleaning_is_curves_and_layers_and_honours_the_marks(
     opened: SpectraPanel, spectra_set: SpectraSet, click: Click, settle: Any
 ) -> None:
-    opened.view.plot.marks.set_bands(((333.0, 337.0),))
+    opened.view.mark_bands(((333.0, 337.0),))
     choose_method(opened, "airpls")
     click(opened.clean_form, "Clean")
     assert opened.clean_form.button.text() == "Cleaning..."
@@ -369,7 +369,7 @@ def do_epoch(run: RunFolder, spectra_set: SpectraSet, epoch: int) -> None:
 
 @pytest.fixture
 def training(opened: SpectraPanel, click: Click) -> Iterator[RunFolder]:
-    opened.view.plot.marks.set_bands(((333.0, 337.0),))
+    opened.view.mark_bands(((333.0, 337.0),))
     opened.training.form.field("epochs").value = 9
     click(opened.training, "Start")
     run = opened.training.run.folder
@@ -491,7 +491,7 @@ def test_the_table_is_saved_with_where_it_comes_from(
 def test_the_command_and_the_script_give_the_same_signal(
     opened: SpectraPanel, click: Click, settle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened.view.plot.marks.set_bands(((333.0, 337.0),))
+    opened.view.mark_bands(((333.0, 337.0),))
     opened.set_form.left_out.setCurrentIndex(1)
     settle()
     choose_method(opened, "snip")

@@ -33,7 +33,7 @@ IDLE_SECONDS = 300.0
 POLL_SECONDS = 0.03
 OWNER_SECONDS = 2.0
 # Of these only the newest request is worth an answer.
-SUPERSEDED = ("separate",)
+SUPERSEDED = ("separate", "separate_spectra", "calibrate_spectra")
 
 
 def serve(folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:

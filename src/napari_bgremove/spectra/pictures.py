@@ -43,8 +43,13 @@ def place_of_picture(axis: ArrayLike, n_spectra: int) -> tuple[tuple[float, floa
 
 
 def brightness_of_picture(spectra: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the values that are drawn dark and bright, 0.5 and 99 % of all, from an even draw of the samples."""
+    """Return the values that are drawn black and white: 0.5 and 99 % of all, of an even draw of the samples.
+
+    Black is never above zero: a signal is drawn by the limits of what was
+    measured, and has lost its pedestal.
+    """
     values = spectra.ravel()[:: max(1, spectra.size // _MOST_SAMPLES)]
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, _PERCENTILES) if known.size else (0.0, 1.0)
-    return float(low), float(high) if high > low else float(low) + 1.0
+    black = min(float(low), 0.0)
+    return black, float(high) if high > black else black + 1.0

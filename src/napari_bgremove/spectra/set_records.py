@@ -20,9 +20,12 @@ def describe_set(spectra: SpectraSet) -> str:
     blocks = ", ".join(f"{block.name} {len(block)}" for block in spectra.blocks)
     low, high = float(spectra.axis.min()), float(spectra.axis.max())
     known = spectra.composition
+    spectra_of_targets = (
+        f"{_count(spectra.n_spectra, 'spectrum', 'spectra')} of "
+        f"{_count(len(spectra.distinct_targets), 'target', 'targets')}"
+    )
     return (
-        f"{spectra.n_spectra} spectra of {len(spectra.distinct_targets)} targets, {spectra.n_channels} channels from "
-        f"{low:g} to {high:g} {spectra.axis_unit} ({blocks})"
+        f"{spectra_of_targets}, {spectra.n_channels} channels from {low:g} to {high:g} {spectra.axis_unit} ({blocks})"
         + (f"; reference values: {', '.join(known.names)}" if known is not None else "")
     )
 
@@ -76,6 +79,10 @@ def set_of_labels(spectra: ArrayLike, labels: Mapping[str, Any]) -> SpectraSet:
         axis_unit=str(labels.get("axis_unit", "nm")), value_unit=str(labels.get("value_unit", "counts")),
         composition=None if known is None else _composition_of(known),
     )  # fmt: skip
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _composition_of(known: Mapping[str, Any]) -> Composition:

@@ -91,7 +91,7 @@ class _UprightScroll(QScrollArea):
     def minimumSizeHint(self) -> QSize:
         """Never narrower than the content with the scroll bar beside it."""
         width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
-        return QSize(width, super().minimumSizeHint().height())
+        return QSize(width + 2 * self.frameWidth(), super().minimumSizeHint().height())
 
 
 class MessageLine(QWidget):

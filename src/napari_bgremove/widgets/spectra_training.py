@@ -26,7 +26,6 @@ __all__ = ["SpectraTraining"]
 
 NO_SET = "Open spectra first."
 PINNED_HEIGHT = 200
-PREDICTED = "predicted"
 
 
 class SpectraTraining(QWidget):

@@ -85,6 +85,11 @@ class SpectraView(QWidget):
         self._parts = parts
         self._draw()
 
+    def mark_bands(self, bands: Bands) -> None:
+        """Mark these bands and no others."""
+        self.plot.marks.set_bands(bands)
+        self._on_marked()
+
     def mark(self) -> None:
         """Add a mark in the middle of what is in view."""
         if self._loaded is not None:
@@ -94,6 +99,7 @@ class SpectraView(QWidget):
         self.row.blockSignals(True)
         self.row.setMaximum(len(self._rows) if len(self._rows) > 1 else 0)
         self.row.setValue(0)
+        self.row.setEnabled(len(self._rows) > 1)
         self.row.blockSignals(False)
         self._draw()
 

@@ -21,7 +21,7 @@ _SPARE = 60  # of a window that is high enough
 
 
 class Parts(NamedTuple):
-    """What a method made of a spectrum; None where it has no such part."""
+    """What a method made of a spectrum."""
 
     signal: Array
     background: Array
