@@ -26,6 +26,7 @@ from napari_bgremove.learning.networks import (
     build_network,
     count_parameters,
 )
+from napari_bgremove.learning.networks.spectroscopy_net import Branch, Smoothing
 
 SMALL = SpectroscopyNetSpec(depth=4, features=4)
 BLOCKS = SpectroscopyNetSpec(depth=4, features=4, blocks=(20, 12, 17))
@@ -185,3 +186,25 @@ def test_a_crop_gets_the_pedestal_of_its_spectrometer_and_a_whole_spectrum_all_o
     torch.testing.assert_close(
         network.background(crops, block)[:, 0] - before[:, 0], torch.tensor([[3.0] * 3, [1.0] * 3])
     )
+
+
+def test_a_linear_background_is_a_linear_filter_of_the_spectrum() -> None:
+    spec = SpectroscopyNetSpec(depth=4, features=3, linear_background=True, smoothing=2, blocks=(20, 12))
+    network = build_network(spec, seed=0).eval()
+    a, b, nothing = torch.randn(1, 1, 32), torch.randn(1, 1, 32), torch.zeros(1, 1, 32)
+    with torch.inference_mode():
+        offset = network.background(nothing)
+        mixed = network.background(2 * a - 3 * b) - offset
+        torch.testing.assert_close(
+            mixed, 2 * (network.background(a) - offset) - 3 * (network.background(b) - offset), rtol=1e-4, atol=1e-5
+        )
+        assert not torch.allclose(network.signal(a + b), network.signal(a) + network.signal(b)), "the signal's is not"
+
+
+def test_a_smoothed_background_keeps_a_level_and_loses_what_is_narrow() -> None:
+    smooth = Smoothing(5)
+    level = torch.full((1, 1, 1, 40), 3.0)
+    torch.testing.assert_close(smooth(level), level)
+    zigzag = torch.tensor([1.0, -1.0]).repeat(20)[None, None, None]
+    assert float(smooth(zigzag)[..., 15:25].abs().max()) < 1e-3
+    assert "smoothing.weights" not in Branch(SpectroscopyNetSpec(depth=3, features=2), smoothing=5).state_dict()

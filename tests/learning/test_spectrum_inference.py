@@ -72,6 +72,20 @@ def test_folding_leaves_the_branch_as_it_was() -> None:
     assert all(torch.equal(before[name], value) for name, value in branch.state_dict().items())
 
 
+def test_folding_keeps_a_linear_smoothed_background_with_its_pedestals_whole(tmp_path: Path) -> None:
+    spec = SPEC.model_copy(update={"linear_background": True, "smoothing": 2, "pedestals": True})
+    network = build_network(spec, seed=0)
+    with torch.no_grad():
+        assert network.background.pedestals is not None
+        network.background.pedestals += torch.tensor([1.0, 2.0, 3.0])
+    write_model(tmp_path / "m.safetensors", network, _description().model_copy(update={"network": spec}))
+    found = _separate(read_spectra_model(tmp_path / "m.safetensors"), output="subtract")
+    scales = np.repeat(SCALES, SIZES).astype(np.float32)
+    with torch.inference_mode():
+        expected = network.eval().background(torch.from_numpy(_spectra() / scales)[:, None])[:, 0].numpy() * scales
+    np.testing.assert_allclose(found.background, expected, atol=1e-6 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_the_parts_are_those_of_the_network_in_the_unit_of_the_spectra(model: LoadedSpectraModel, output: str) -> None:
     spectra, scales = _spectra(), np.repeat(SCALES, SIZES).astype(np.float32)

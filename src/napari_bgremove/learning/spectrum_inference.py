@@ -140,8 +140,8 @@ def fold_branch(branch: Branch) -> nn.Sequential:
         fuse_conv_bn_eval(cast("nn.Conv2d", convolution), cast("nn.BatchNorm2d", norm))
         for convolution, norm in zip(middle, copy.norms, strict=True)
     )
-    layers = chain.from_iterable((layer, nn.ReLU()) for layer in (first, *folded))
-    network = nn.Sequential(*layers, last)
+    layers = chain.from_iterable((layer, copy.activation) for layer in (first, *folded))
+    network = nn.Sequential(*layers, last, copy.smoothing)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub does not know the argument
     return network
 

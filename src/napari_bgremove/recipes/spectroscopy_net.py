@@ -41,6 +41,7 @@ SPECTROSCOPY_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 _WHOLE: Mapping[str, tuple[int, int]] = {
     "depth": (3, 64),
     "features": (1, 1024),
+    "smoothing": (0, 4096),
     "crop": (1, 2**20),
     "epochs": (1, 10**9),
     "batch_size": (1, 10**6),
@@ -66,6 +67,11 @@ class SpectroscopyNetRecipe:
         Feature maps, and channels of a convolution. Open; 64 and 3 as in DnCNN.
     dilated : bool
         Spread the taps, so that the network sees a broad continuum. Ours.
+    linear_background : bool
+        The background is a learnt linear filter of the spectrum. Ours; not in
+        the paper.
+    smoothing : int
+        Channels over which the background is smoothed. Ours; 0 in the paper.
     pedestals : bool
         A constant of its own for the background of each spectrometer, learnt
         with the rest. Ours; none in the paper.
@@ -113,6 +119,8 @@ class SpectroscopyNetRecipe:
     features: int = 64
     kernel: int = 3
     dilated: bool = False
+    linear_background: bool = False
+    smoothing: int = 0
     pedestals: bool = True
     crop: int | None = None
     signal_bands: tuple[tuple[float, float], ...] = ()
@@ -161,6 +169,8 @@ class SpectroscopyNetRecipe:
             features=self.features,
             kernel=self.kernel,  # type: ignore[arg-type]  # checked above
             dilated=self.dilated,
+            linear_background=self.linear_background,
+            smoothing=self.smoothing,
             pedestals=self.pedestals,
             blocks=tuple(len(block) for block in spectra.blocks),
         )

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"]
 
@@ -36,6 +37,14 @@ class SpectroscopyNetSpec(BaseModel):
     dilated : bool
         Spreads the taps of layer i by 2^i, up to 32 and back: the network then
         sees a broad continuum, which 37 channels (depth 18, kernel 3) do not.
+    linear_background : bool
+        The background's branch has no ReLU: what it takes away is a learnt
+        linear filter of the spectrum (ours). A calibration is linear, too,
+        and forgives a background that is a little wrong in the same way in
+        every spectrum more than one that is nearly right in ever new ways.
+    smoothing : int
+        Standard deviation, channels, of the Gaussian the background is
+        smoothed with (ours): a background is broader than a line. 0: none.
     pedestals : bool
         Gives the background a constant of its own in each spectrometer (ours).
         Shared convolutions cannot tell one spectrometer from another where
@@ -53,6 +62,8 @@ class SpectroscopyNetSpec(BaseModel):
     features: Annotated[int, Field(ge=1, le=1024)] = 64
     kernel: Literal[3, 5, 7, 9, 11, 13, 15] = 3
     dilated: bool = False
+    linear_background: bool = False
+    smoothing: Annotated[int, Field(ge=0, le=4096)] = 0
     pedestals: bool = False
     blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=2**20)], ...], Field(max_length=64)] = ()
 
@@ -77,7 +88,9 @@ class Branch(nn.Module):
     last); over one axis torch has none.
     """
 
-    def __init__(self, spec: SpectroscopyNetSpec, *, pedestals: bool = False) -> None:
+    def __init__(
+        self, spec: SpectroscopyNetSpec, *, linear: bool = False, smoothing: int = 0, pedestals: bool = False
+    ) -> None:
         super().__init__()
         widths = [1, *[spec.features] * (spec.depth - 1), 1]
         ends = (0, spec.depth - 1)
@@ -88,16 +101,19 @@ class Branch(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(spec.features) for _ in range(spec.depth - 2))
         self.blocks = spec.blocks
+        self.activation = nn.Identity() if linear else nn.ReLU()
+        self.smoothing = Smoothing(smoothing) if smoothing else nn.Identity()
         self.pedestals = nn.Parameter(torch.zeros(max(len(spec.blocks), 1))) if pedestals else None
 
     def forward(self, spectra: Tensor, block: Tensor | None = None) -> Tensor:
         first, *middle, last = self.convolutions
         blocks = self.blocks if sum(self.blocks) == spectra.shape[-1] else (spectra.shape[-1],)
-        maps = torch.relu(convolve_blocks(first, spectra[:, :, None], blocks))
+        maps = self.activation(convolve_blocks(first, spectra[:, :, None], blocks))
         for convolution, norm in zip(middle, self.norms, strict=True):
             # The statistics are those of all blocks together.
-            maps = torch.relu(norm(convolve_blocks(convolution, maps, blocks)))
-        return self.add_pedestals(convolve_blocks(last, maps, blocks)[:, :, 0], block)
+            maps = self.activation(norm(convolve_blocks(convolution, maps, blocks)))
+        smooth = convolve_blocks(self.smoothing, convolve_blocks(last, maps, blocks), blocks)
+        return self.add_pedestals(smooth[:, :, 0], block)
 
     def add_pedestals(self, values: Tensor, block: Tensor | None = None) -> Tensor:
         """Add the constant of each spectrometer to values of shape (..., n); without `block` they are whole spectra."""
@@ -107,6 +123,26 @@ class Branch(nn.Module):
             return values + self.pedestals[block][:, None]
         sizes = torch.tensor(self.blocks or (values.shape[-1],), device=values.device)
         return values + torch.repeat_interleave(self.pedestals, sizes)
+
+
+class Smoothing(nn.Module):
+    """Gaussian mean along the channels, with the ends carried on.
+
+    Shape: (B, 1, 1, n) -> (B, 1, 1, n).
+    """
+
+    weights: Tensor
+
+    def __init__(self, sigma: int) -> None:
+        super().__init__()
+        reach = torch.arange(-3.0 * sigma, 3.0 * sigma + 1)
+        weights = torch.exp(-0.5 * (reach / sigma) ** 2)
+        # Known from the specification, so no part of a model file.
+        self.register_buffer("weights", (weights / weights.sum())[None, None, None], persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        margin = self.weights.shape[-1] // 2
+        return functional.conv2d(functional.pad(maps, (margin, margin, 0, 0), mode="replicate"), self.weights)
 
 
 class SpectroscopyNet(nn.Module):
@@ -120,7 +156,9 @@ class SpectroscopyNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.signal = Branch(spec)
-        self.background = Branch(spec, pedestals=spec.pedestals)
+        self.background = Branch(
+            spec, linear=spec.linear_background, smoothing=spec.smoothing, pedestals=spec.pedestals
+        )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub does not know the argument
 
     @property
