@@ -52,9 +52,8 @@ class ModelPanel(Panel):
         self.model.failed.connect(self.message.show_failure)
         self.controls.start_requested.connect(self.start)
         self.controls.resume_requested.connect(self.resume)
-        self.controls.ended.connect(self._on_ended)
+        self.controls.model_made.connect(self.model.use)
         self.view.epoch_shown.connect(self._on_epoch_shown)
-        self.view.epoch_used.connect(self.use_epoch)
         self.connections.connect(self.workspace.events.patch_folder, self.form.take_patches)
         self.connections.connect(self.workspace.events.model_file, self.model.show_model)
 
@@ -100,18 +99,6 @@ class ModelPanel(Panel):
         self.controls.pause()
 
     @reports_errors
-    def use_epoch(self, epoch: int) -> None:
-        """Separate with the weights of an epoch, counted from 0."""
-        run = self.training.folder
-        if run is None:
-            return
-        if run.epoch_model(epoch).exists():
-            self.use_model(run.epoch_model(epoch))
-            return
-        kept = ", ".join(str(number + 1) for number in run.kept_epochs())
-        self.message.show_text(f"The weights of this epoch were not kept; kept are {kept}.")
-
-    @reports_errors
     def use_model(self, path: str | Path) -> None:
         """Separate with a model file."""
         self.model.use(path)
@@ -134,11 +121,6 @@ class ModelPanel(Panel):
             self.message.show_failure(reply.values)
         else:
             self.message.show_text(describe_estimate(reply.values))
-
-    def _on_ended(self, how: str) -> None:
-        run = self.training.folder
-        if run is not None and run.best.exists() and how in ("finished", "stopped"):
-            self.model.use(run.best)
 
     def _on_epoch_shown(self, epoch: int) -> None:
         run = self.training.folder

@@ -61,9 +61,8 @@ class SpectraTraining(QWidget):
             layout.addWidget(widget)
         self.controls.start_requested.connect(self.start_requested)
         self.controls.resume_requested.connect(self.resume)
-        self.controls.ended.connect(self._on_ended)
+        self.controls.model_made.connect(self.model_made)
         self.view.epoch_shown.connect(self._on_epoch_shown)
-        self.view.epoch_used.connect(self._on_epoch_used)
 
     def start(self, source: SpectraSource, *, folder: Path | None = None) -> None:
         """Start a training on a set with its marks; the run goes beside its files.
@@ -96,22 +95,6 @@ class SpectraTraining(QWidget):
     def _forget_pinned(self) -> None:
         self._pinned_axis = None
         self.pinned.hide()
-
-    def _on_ended(self, how: str) -> None:
-        run = self.run.folder
-        if run is not None and run.best.exists() and how in ("finished", "stopped"):
-            self.model_made.emit(str(run.best))
-
-    @reports_errors
-    def _on_epoch_used(self, epoch: int) -> None:
-        run = self.run.folder
-        if run is None:
-            return
-        if run.epoch_model(epoch).exists():
-            self.model_made.emit(str(run.epoch_model(epoch)))
-            return
-        kept = ", ".join(str(number + 1) for number in run.kept_epochs())
-        self.message.show_text(f"The weights of this epoch were not kept; kept are {kept}.")
 
     @reports_errors
     def _on_epoch_shown(self, epoch: int) -> None:

@@ -33,13 +33,13 @@ class TrainingControls(QWidget):
     ----------
     start_requested, resume_requested : Signal
         The panel knows with what.
-    ended : Signal of str
-        "finished", "stopped", "failed" or "lost".
+    model_made : Signal of str
+        The best model of a run that has ended, or that of the epoch a person has chosen.
     """
 
     start_requested = Signal()
     resume_requested = Signal()
-    ended = Signal(str)
+    model_made = Signal(str)
 
     def __init__(self, training: TrainingRun, view: TrainingView, message: MessageLine) -> None:
         super().__init__()
@@ -56,6 +56,7 @@ class TrainingControls(QWidget):
         training.follower.happened.connect(view.show_events)
         training.follower.ended.connect(self._on_ended)
         training.grace_over.connect(self._on_grace_over)
+        view.epoch_used.connect(self.use_epoch)
         self.enable()
 
     def watch(self, status: str, *, anew: bool = True) -> None:
@@ -87,6 +88,18 @@ class TrainingControls(QWidget):
             self.pause_button.setText("Go on" if waits else "Pause")
             self._view.say("Pausing..." if waits else "Going on...")
 
+    @reports_errors
+    def use_epoch(self, epoch: int) -> None:
+        """Take the model of an epoch, counted from 0."""
+        run = self._training.folder
+        if run is None:
+            return
+        if run.epoch_model(epoch).exists():
+            self.model_made.emit(str(run.epoch_model(epoch)))
+            return
+        kept = ", ".join(str(number + 1) for number in run.kept_epochs())
+        self.message.show_text(f"The weights of this epoch were not kept; kept are {kept}.")
+
     def enable(self, *, unless: str | None = None) -> None:
         """Offer what can be done now; `unless` says why no run can start, until it is said anew."""
         self._reason = self._reason if unless is None else unless
@@ -105,7 +118,9 @@ class TrainingControls(QWidget):
         self._view.show_epoch()
         if sentence:
             self.message.show_text(sentence, details=details)
-        self.ended.emit(how)
+        run = self._training.folder
+        if run is not None and run.best.exists() and how in ("finished", "stopped"):
+            self.model_made.emit(str(run.best))
         self.enable()
 
     def _on_grace_over(self) -> None:
