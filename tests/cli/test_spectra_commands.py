@@ -174,5 +174,5 @@ def test_real_chemcam_shots_leave_the_papers_channels(bgremove: Call, shared_dat
     (file,) = (shared_data / "libs" / "chemcam").glob("CL5*.csv")
     called = bgremove("spectra", "separate", file, "--chemcam-bands", "--method", "snip", "--out", tmp_path / "parts")
     assert called.code == 0, called.err
-    assert "30 spectra of 1 targets, 5485 channels" in called.out
+    assert "30 spectra of 1 target, 5485 channels" in called.out
     assert read_spectra_set(tmp_path / "parts" / "signal.npz").n_channels == 5485

@@ -262,6 +262,16 @@ def test_a_mark_is_added_dragged_and_removed_with_the_mouse(qtbot: Any, opened: 
     assert not opened.view.remove_button.isEnabled()
 
 
+def test_marks_beside_the_axis_of_another_set_are_taken_away_and_said(
+    opened: SpectraPanel, spectra_set: SpectraSet, settle: Any, tmp_path: Path
+) -> None:
+    opened.view.mark_bands(((301.0, 302.0), (330.0, 331.0)))
+    opened.open((str(write_spectra_set(tmp_path / "high.npz", spectra_set.keep(spectra_set.axis > 310))),))
+    settle()
+    assert opened.view.bands == ((330.0, 331.0),)
+    assert opened.message.text == "Marks that do not lie on this axis were taken away: 301 to 302."
+
+
 def test_marks_stay_when_the_set_is_read_anew(opened: SpectraPanel, settle: Any) -> None:
     opened.view.mark_bands(((333.0, 337.0), (320.0, 321.0)))
     opened.set_form.left_out.setCurrentIndex(1)

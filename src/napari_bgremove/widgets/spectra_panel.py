@@ -111,7 +111,10 @@ class SpectraPanel(Panel):
         self.loaded = loaded
         self.comparison.cancel()
         self.set_form.say(loaded.summary, "Judging the background...")
-        self.view.show_set(loaded)
+        lost = self.view.show_set(loaded)
+        if lost:
+            said = ", ".join(f"{low:.5g} to {high:.5g}" for low, high in lost)
+            self.message.show_text(f"Marks that do not lie on this axis were taken away: {said}.")
         self.cleanings.take_set(loaded)
         self.calibrate_form.clear()
         self.training.controls.enable(unless="")

@@ -61,11 +61,12 @@ class SpectraView(QWidget):
         """What is marked as signal."""
         return self.plot.marks.bands
 
-    def show_set(self, loaded: LoadedSet) -> None:
-        """Show another set; marks that a person made stay as far as they lie on its axis."""
+    def show_set(self, loaded: LoadedSet) -> Bands:
+        """Show another set; marks stay as far as they lie on its axis, the others are taken away and returned."""
         spectra = loaded.spectra
         low, high = float(spectra.axis.min()), float(spectra.axis.max())
         kept = tuple(band for band in self.bands if low <= band[0] and band[1] <= high)
+        lost = tuple(band for band in self.bands if band not in kept)
         self._loaded, self._parts = loaded, {}
         self.plot.set_axis(
             spectra.axis, breaks=loaded.breaks, x_label=_axis_label(spectra.axis_unit), y_label=spectra.value_unit
@@ -79,6 +80,7 @@ class SpectraView(QWidget):
         self.target.setCurrentIndex(max(self.target.findText(chosen), 0))
         self.target.blockSignals(False)
         self._on_target_chosen()
+        return lost
 
     def show_parts(self, parts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
         """Show signal and background of these methods, each in the shape of the set."""
