@@ -438,6 +438,9 @@ def test_a_preset_fills_in_the_network_and_a_crop_can_be_chosen(opened: SpectraP
     form.crop.number.setValue(40)
     recipe = form.make_job(opened.source).recipe
     assert (recipe.depth, recipe.features, recipe.kernel, recipe.dilated) == (12, 16, 5, True)
+    form.preset.setCurrentText("smooth")
+    recipe = form.make_job(opened.source).recipe
+    assert (recipe.linear_background, recipe.smoothing, recipe.same_target, recipe.dilated) == (True, 80, 10.0, False)
     assert (recipe.epochs, recipe.crop) == (7, 40)
 
 

@@ -28,13 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["SPECTROSCOPY_PRESETS", "SpectroscopyNetRecipe"]
 
-#: Changes to the recipe by name: the paper's network, two for a processor, one that sees broad continua.
+#: Changes to the recipe by name: the paper's network, two for a processor, one that sees broad continua, and one for
+#: backgrounds that follow the target, as fluorescence does: a smooth linear filter, chosen on generated Raman spectra.
 SPECTROSCOPY_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": {},
         "medium": {"features": 32},
         "small": {"features": 16},
         "dilated": {"depth": 12, "features": 16, "kernel": 5, "dilated": True},
+        "smooth": {
+            "depth": 3,
+            "features": 8,
+            "kernel": 15,
+            "linear_background": True,
+            "smoothing": 80,
+            "same_target": 10.0,
+            "sparsity": 3.0,
+        },
     }
 )
 # Whole numbers and their range.
@@ -146,7 +156,7 @@ class SpectroscopyNetRecipe:
 
     @classmethod
     def of_preset(cls, preset: str, **changes: Any) -> SpectroscopyNetRecipe:
-        """Return the recipe of a preset: 'paper', 'medium', 'small' or 'dilated'.
+        """Return the recipe of a preset: 'paper', 'medium', 'small', 'dilated' or 'smooth'.
 
         Raises
         ------

@@ -97,7 +97,7 @@ class SpectraTrainForm(QWidget):
         return self._recipe.field(name)
 
     def _on_preset_chosen(self, preset: str) -> None:
-        """Fill in what decides the network; how long it learns stays as it is."""
+        """Fill in whatever any preset decides; how long it learns stays as it is."""
         recipe = SpectroscopyNetRecipe.of_preset(preset)
-        for name in ("depth", "features", "kernel", "dilated"):
+        for name in {name for changes in SPECTROSCOPY_PRESETS.values() for name in changes}:
             self.field(name).value = getattr(recipe, name)
