@@ -25,7 +25,9 @@ class Workspace:
     patch_folder : str
         Holds signal.npz and background.npz; empty while there are none.
     model_file : str
-        What separates; the bundled model until another is chosen.
+        What separates images; the bundled model until another is chosen.
+    spectra_model_file : str
+        What was dropped to separate spectra with; empty while there is none.
     run_folder : str
         The training that is shown; empty while there is none.
     """
@@ -33,6 +35,7 @@ class Workspace:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
     patch_folder: str = ""
     model_file: str = str(BUNDLED_MODEL)
+    spectra_model_file: str = ""
     run_folder: str = ""
 
 

@@ -19,6 +19,7 @@ import napari_bgremove
 from napari_bgremove.contributions.models import choose_model
 from napari_bgremove.errors import ModelFileError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.widgets.spectra_panel import SpectraPanel
 from napari_bgremove.workspace import workspace_of
 
 MANIFEST = Path(napari_bgremove.__file__).parent / "napari.yaml"
@@ -68,6 +69,21 @@ def test_a_dropped_model_is_what_this_viewer_separates_with(
     assert drop(model_file) == ["'model.safetensors' is what this viewer separates with now."]
     assert Path(workspace_of(viewer).model_file) == model_file != other
     assert not viewer.layers
+
+
+def test_a_dropped_model_for_spectra_is_the_one_the_spectra_panel_cleans_with(
+    viewer: Any, drop: Callable[[Path], list[str]], spectra_model: Path
+) -> None:
+    for_images = workspace_of(viewer).model_file
+    before, after = SpectraPanel(viewer), None
+    viewer.window.add_dock_widget(before)
+    said = drop(spectra_model)
+    assert said == ["'cleaner.safetensors' is what this viewer separates spectra with now."]
+    after = SpectraPanel(viewer)
+    viewer.window.add_dock_widget(after)
+    for panel in (before, after):
+        assert panel.clean_form.how.model == str(spectra_model)
+    assert workspace_of(viewer).model_file == for_images
 
 
 def test_a_dropped_file_that_is_damaged_is_one_sentence(

@@ -24,6 +24,7 @@ from napari_bgremove.widgets.spectra_loading import LoadedSet, SetLoader
 from napari_bgremove.widgets.spectra_set_form import NOTHING, SpectraSetForm
 from napari_bgremove.widgets.spectra_training import SpectraTraining
 from napari_bgremove.widgets.spectra_view import SpectraView
+from napari_bgremove.workspace import workspace_of
 
 __all__ = ["SpectraPanel"]
 
@@ -186,6 +187,10 @@ class SpectraPanel(Panel):
         self.training.start_requested.connect(self.train)
         self.training.form.attach_requested.connect(self._ask_for_run)
         self.training.model_made.connect(self.clean_form.take_model)
+        workspace = workspace_of(self.viewer)
+        self.connections.connect(workspace.events.spectra_model_file, self.clean_form.take_model)
+        if workspace.spectra_model_file:
+            self.clean_form.take_model(workspace.spectra_model_file)
         self.comparison.compared.connect(self._on_compared)
         self.calibrate_form.compare_requested.connect(self.compare)
         self.calibrate_form.save_requested.connect(self.save_table)
