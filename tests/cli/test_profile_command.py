@@ -13,6 +13,7 @@ import pytest
 from napari_bgremove.images.line_profiles import extract_profile
 from napari_bgremove.io.provenance import parse_provenance
 from napari_bgremove.io.results import write_image
+from napari_bgremove.io.spectra_sets import read_spectra_set
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.poisson(200, (40, 60)).astype(np.float32)
@@ -183,3 +184,27 @@ def test_a_file_that_is_no_image_is_one_sentence(bgremove: Any, tmp_path: Path) 
     assert called.code == 1
     assert "missing.tif" in called.err
     assert len(called.err.splitlines()) == 1
+
+
+def test_the_frames_of_a_stack_become_repeats_of_one_target(bgremove: Any, tmp_path: Path) -> None:
+    """Read from high to low energies, they are stored rising, as a set has them."""
+    stack = np.random.default_rng(0).poisson(50, (4, 20, 30)).astype(np.float32)
+    np.save(tmp_path / "stack.npy", stack)
+    known = ["--axis-at", 0, 300, "--axis-at", 29, 242, "--axis-name", "wavelength"]
+    called = bgremove(
+        "profile", tmp_path / "stack.npy", "--line", 10, 0, 10, 29, "--width", 3, *known, "--target", "steel",
+        "--out", tmp_path / "shots.npz",
+    )  # fmt: skip
+    assert called.code == 0, called.err
+    assert "4 spectra of 1 target, 30 channels from 242 to 300 nm" in called.out
+    spectra = read_spectra_set(tmp_path / "shots.npz")
+    assert spectra.distinct_targets == ("steel",)
+    np.testing.assert_allclose(spectra.spectra[:, ::-1], stack[:, 9:12].mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(spectra.axis, 242 + 2 * np.arange(30))
+
+
+def test_the_table_of_a_profile_is_one_spectrum_of_a_set(bgremove: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "image.npy", np.random.default_rng(0).poisson(50, (20, 30)).astype(np.float32))
+    bgremove("profile", tmp_path / "image.npy", "--line", 10, 0, 10, 29, "--width", 3, "--out", tmp_path / "line.csv")
+    spectra = read_spectra_set(tmp_path / "line.csv")
+    assert spectra.spectra.shape == (1, 30), "its standard error and count are no spectra"

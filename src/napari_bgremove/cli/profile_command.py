@@ -80,8 +80,9 @@ _POINT = (float, float)
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     callback=check_writable,
-    help="CSV file of the profile.",
+    help="CSV file of the profile; or an .npz file, for a set of the spectra of all frames.",
 )
+@click.option("--target", help="With an .npz file: whose repeats the frames are. The name of the image otherwise.")
 @click.option(
     "--figure",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -92,7 +93,7 @@ _POINT = (float, float)
 def command(
     image: str, line: tuple[float, ...] | None, path: tuple[tuple[float, float], ...], width: float, reduce: str,
     order: int, samples: int | None, scale: tuple[float, float], known: tuple[tuple[float, float], ...],
-    axis_name: str | None, axis_unit: str | None, frame: int | None, dataset: str | None, out: Path,
+    axis_name: str | None, axis_unit: str | None, frame: int | None, dataset: str | None, out: Path, target: str | None,
     figure: Path | None, json_file: Path | None, **gate_values: Any,
 ) -> None:  # fmt: skip
     """Read IMAGE along a line, averaged over a band across it, into a CSV file.
@@ -107,7 +108,13 @@ def command(
 
     With --axis-at 0 -43 --axis-at 720 -7 as well, the first column is called
     energy and runs from -43 to -7 eV.
+
+    bgremove profile stack.h5 --line 140 0 140 2559 --width 21 --out shots.npz --target steel
+
+    writes the spectra of all frames as repeats of one target, for
+    'bgremove spectra'.
     """
+    from napari_bgremove.cli.profile_set import write_profile_set
     from napari_bgremove.images.line_profiles import extract_profile
     from napari_bgremove.io.columns import write_columns
     from napari_bgremove.io.targets import check_targets
@@ -117,8 +124,18 @@ def command(
     targets = [target for target in (out, figure, json_file) if target is not None]
     check_targets([(image, targets)])
     gate = Gate(**gate_values)
-    shot = _choose(open_shots([image], dataset=dataset, gate=gate), frame)
+    shots = open_shots([image], dataset=dataset, gate=gate)
     how: dict[str, Any] = {"width": width, "reduce": reduce, "order": order, "scale": scale, "samples": samples}
+    if out.suffix == ".npz":
+        chosen = shots if frame is None else [_choose(shots, frame)]
+        known_of = _record(chosen[0], axis) | {"path": vertices, "frame": frame} | how
+        click.echo(
+            write_profile_set(
+                out, chosen, vertices, how, axis, target=target or chosen[0].stack.path.stem, record=known_of
+            )
+        )
+        return
+    shot = _choose(shots, frame)
     profile = extract_profile(shot.read(), vertices, **how)
     _check_measured(profile, shot)
     record = _record(shot, axis) | {"path": vertices} | how

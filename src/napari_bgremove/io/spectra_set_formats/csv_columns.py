@@ -22,6 +22,9 @@ _GENERIC = re.compile(
     r"|(shot|spectrum|column|scan|frame)?[\s_#.]*\d*|intensit(y|ies)|counts?|cps|signal|flux|radiance|mean|median", re.I
 )
 
+# Columns of a line profile (`bgremove profile`): only the first is a spectrum.
+_OF_A_PROFILE = ("value", "sigma", "count")
+
 
 def read_columns(path: Path) -> Recording:
     """Read a table of columns, with the names of its columns as targets where they name any."""
@@ -36,10 +39,11 @@ def read_columns(path: Path) -> Recording:
     _check_complete(path.name, table)
     header = read_header(table, read_statements(table.header))
     names = header.names[1:]
+    values = table.values[:, 1:]
+    if tuple(names) == _OF_A_PROFILE:
+        names, values = names[:1], values[:, :1]
     named = not any(_GENERIC.fullmatch(name.strip()) for name in names)
-    axis, spectra = ascending(
-        path.name, table.values[:, 0], table.values[:, 1:].T, places=[f"line {line}" for line in table.lines]
-    )
+    axis, spectra = ascending(path.name, table.values[:, 0], values.T, places=[f"line {line}" for line in table.lines])
     made = make_spectra_set(
         axis,
         np.ascontiguousarray(spectra),
