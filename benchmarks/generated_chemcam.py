@@ -114,7 +114,7 @@ def clean_all(
         found[name] = clean(made, SpectraMethod(method=name), out / f"{name}.npy")
     for name, model in models.items():
         for output, label in (("subtract", "y - z_n"), ("synthesis", "z_x")):
-            how = SpectraMethod(model=str(model), output=output, threads=threads, device="cpu")
+            how = SpectraMethod(model=str(model), output=output, threads=threads, device="cpu")  # type: ignore[arg-type]
             found[f"{name}, {label}"] = clean(made, how, model.parent / f"{output}.npy")
     return found
 
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--orthogonality", type=float, default=SpectroscopyNetRecipe.orthogonality)
     parser.add_argument("--sparsity", type=float, default=SpectroscopyNetRecipe.sparsity)
     parser.add_argument("--same-target", type=float, default=SpectroscopyNetRecipe.same_target)
+    parser.add_argument("--no-pedestals", action="store_true", help="no constant of its own for each spectrometer")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--radiance", action="store_true", help="calibrate in photons, after the response")
@@ -173,9 +174,10 @@ def main() -> None:
     for seed in a.seeds:
         recipe = SpectroscopyNetRecipe.of_preset(
             a.preset, crop=a.crop, epochs=a.epochs, batch_size=a.batch_size, at_once=None, seed=seed,
-            orthogonality=a.orthogonality, sparsity=a.sparsity, same_target=a.same_target,
+            pedestals=not a.no_pedestals, orthogonality=a.orthogonality, sparsity=a.sparsity, same_target=a.same_target,
         )  # fmt: skip
-        name = f"{a.preset}-{a.epochs}x{a.batch_size}-o{a.orthogonality:g}-s{a.sparsity:g}-t{a.same_target:g}-{seed}"
+        weights = f"o{a.orthogonality:g}-s{a.sparsity:g}-t{a.same_target:g}"
+        name = f"{a.preset}-{a.epochs}x{a.batch_size}-{weights}{'-np' if a.no_pedestals else ''}-{seed}"
         models[f"seed {seed}"] = train(a.out / name, file, recipe, threads=a.threads)
     found = clean_all(made, models, a.out, threads=a.threads)
     figures: dict[str, Any] = {"truth": {}}
