@@ -178,7 +178,8 @@ def test_the_number_of_threads_is_restored(model: LoadedSpectraModel) -> None:
 
 
 def test_the_axis_of_training_is_accepted_within_a_step(model: LoadedSpectraModel) -> None:
-    separate_spectra(model, _spectra(), axis=AXIS + 0.5)
+    shifted = separate_spectra(model, _spectra(), axis=AXIS + 0.5)
+    np.testing.assert_array_equal(shifted.signal, separate_spectra(model, _spectra()).signal)
 
 
 @pytest.mark.parametrize(
