@@ -72,7 +72,7 @@ def test_a_preset_changes_what_it_says_and_nothing_else() -> None:
     small = SpectroscopyNetRecipe.of_preset("small", epochs=3)
     assert small == SpectroscopyNetRecipe(features=16, epochs=3)
     assert all(SpectroscopyNetRecipe.of_preset(name) for name in SPECTROSCOPY_PRESETS)
-    with pytest.raises(ValueError, match="'preset' must be one of paper, medium, small, dilated; found 'huge'"):
+    with pytest.raises(ValueError, match="'preset' must be one of paper, medium, small, dilated, smooth; found 'huge'"):
         SpectroscopyNetRecipe.of_preset("huge")
 
 
