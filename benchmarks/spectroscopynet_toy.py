@@ -129,7 +129,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         model, terms = train(toy, recipe, quiet=arguments.quiet)
         row = {"seed": seed, "cpu_seconds": time.process_time() - start, "terms": terms}
         row |= {output: judge(toy, separate_learned(toy, model, output)) for output in ("both", "subtract")}
-        literal = SpectroscopyNetRecipe(**{**recipe.to_dict(), "form": "literal"})
+        literal = SpectroscopyNetRecipe(**{**recipe.to_dict(), "form": "literal", "pedestals": False})  # as printed
         row["literal_stopped_after_steps"] = steps_until_guard(toy, literal)
         figures["seeds"].append(row)
         print(f"seed {seed}: z_x and z_n {_line(row['both'])}; y - z_n {_line(row['subtract'])}", flush=True)
