@@ -39,7 +39,10 @@ def test_a_value_that_is_refused_is_one_sentence_of_ours(kind: Any, values: dict
     [
         ("{", "'job.json' is not a valid job: it must be JSON; found EOF while parsing an object at line 1 column 1."),
         ("{}", "'job.json' is not a valid job: 'kind' must be given; it is missing."),
-        ('{"kind": "x"}', "'job.json' is not a valid job: 'kind' must be one of 'train', 'train_spectra', 'separate'; found x."),
+        (
+            '{"kind": "x"}',
+            "'job.json' is not a valid job: 'kind' must be one of 'train', 'train_spectra', 'separate'; found x.",
+        ),
         ('{"kind": "train"}', "'job.json' is not a valid job: 'signal' must be given; it is missing."),
     ],
 )
