@@ -3,8 +3,8 @@
 Mixtures of eight substances whose lines overlap, above a broad fluorescence
 whose strength and shape differ from sample to sample by far more than the
 lines do. This is what a cleaner that rests on a stationary background was not
-made for, and what an analyst has; settings of a network are chosen here, so
-that real sets stay unseen until the end.
+made for, and what an analyst has; settings of a network are chosen here, and
+not on the real sets that judge it.
 """
 
 from __future__ import annotations
