@@ -18,7 +18,7 @@ PACKAGE = Path(napari_bgremove.__file__).parent
 WINDOWS_AND_NETWORKS = {"torch", "escnn", "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt"}
 PURE = (
     "_files", "_model_header", "_unwrapping", "_validation", "errors", "evaluation", "filters", "images", "io",
-    "separation", "spectra", "synthetic",
+    "numpy_network", "separation", "spectra", "synthetic",
 )  # fmt: skip
 TORCH_FREE = (
     *PURE, "recipes", "engine", "workspace", "viewer_layers", "preferences", "widgets", "cli", "contributions",
@@ -77,6 +77,16 @@ def test_a_pure_part_works_where_torch_qt_and_napari_are_missing(part: str) -> N
     modules = modules_of(part)
     assert modules
     run_fresh(BLOCK.format(blocked=WINDOWS_AND_NETWORKS, modules=modules))
+
+
+def test_the_network_in_numpy_needs_numpy_alone() -> None:
+    modules = modules_of("numpy_network")
+    loaded = json.loads(
+        run_fresh(BLOCK.format(blocked=set(), modules=modules) + "print(json.dumps(sorted(sys.modules)))")
+    )
+    roots = {name.partition(".")[0] for name in loaded}
+    assert "numpy" in roots
+    assert not roots & (WINDOWS_AND_NETWORKS | {"scipy", "skimage", "pywt", "pybaselines", "pydantic", "dask"})
 
 
 @pytest.mark.parametrize("part", [part for part in TORCH_FREE if part not in PURE and modules_of(part)])
