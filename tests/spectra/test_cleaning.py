@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,7 +12,8 @@ from napari_bgremove.errors import ComputeError
 from napari_bgremove.spectra.backgrounds import separate_background
 from napari_bgremove.spectra.blocks import Block
 from napari_bgremove.spectra.chemcam_pipeline import denoise_spectra, estimate_continuum
-from napari_bgremove.spectra.cleaning import CLEANERS, clean_spectra
+from napari_bgremove.spectra.cleaning import CLEANERS, NothingUsableError, clean_spectra
+from napari_bgremove.spectra.cleaning_remarks import describe_remarks, merge_remarks
 
 # The second spectrometer begins before the first ends, with wider steps.
 AXIS = np.concatenate([np.linspace(240, 270, 500), np.linspace(268, 330, 400)])
@@ -183,3 +186,51 @@ def test_a_spectrum_without_a_usable_sample_is_named() -> None:
     spectra[2, 500:] = np.nan
     with pytest.raises(ComputeError, match="found spectrum 2 without any from 268 to 330"):
         clean("chemcam", spectra)
+
+
+# What the library says
+
+
+def test_what_did_not_settle_is_counted_by_spectra_and_said_once() -> None:
+    result = clean("arpls", max_iter=1)
+    assert result.provenance["remarks"] == {"spectra": 3, "not_converged": 3, "without_result": 0, "warned": {}}
+    assert describe_remarks(result.provenance["remarks"]) == (
+        "3 of 3 spectra did not reach the tolerance of the method ('tol') in its rounds ('max_iter'); look at them, "
+        "or allow more rounds."
+    )
+    assert describe_remarks(clean("airpls").provenance["remarks"]) == ""
+
+
+def test_a_warning_of_the_library_is_kept_back_and_counted() -> None:
+    """Both spectrometers are narrower than the window: pybaselines warns six times, of three spectra."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        remarks = clean("snip", max_half_window=5000).provenance["remarks"]
+    ((text, count),) = remarks["warned"].items()
+    assert (text, count) == ("max_half_window values greater than (len(data) - 1) / 2 have no effect", 3)
+    assert describe_remarks(remarks) == f"3 of 3 spectra: {text}."
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_a_spectrometer_without_samples_is_nan_alone_and_in_a_stack_and_counted(method: str) -> None:
+    spectra = make_spectra()
+    spectra[1, 500:] = np.nan
+    stack = clean(method, spectra)
+    assert np.isnan(stack.signal[1, 500:]).all()
+    assert np.isfinite(stack.signal[1, :500]).all()
+    assert_array_equal(clean(method, spectra[1]).signal, stack.signal[1])
+    assert stack.provenance["remarks"]["without_result"] == 1
+    assert "1 of 3 spectra had too few usable samples" in describe_remarks(stack.provenance["remarks"])
+    with pytest.raises(NothingUsableError, match="at least 2 usable samples; found 0 of 500"):
+        clean(method, np.full((2, 900), np.nan))
+
+
+def test_counts_of_parts_add_up_to_those_of_the_whole() -> None:
+    spectra = make_spectra(5)
+    spectra[4, :500] = np.nan
+    given = {"max_iter": 12, "lam": 1e7}
+    parts = [clean("arpls", spectra[rows], **given).provenance["remarks"] for rows in (slice(0, 2), slice(2, 5))]
+    whole = clean("arpls", spectra, **given).provenance["remarks"]
+    assert merge_remarks(*parts) == whole
+    assert whole["without_result"] == 1
+    assert merge_remarks({}, whole) == merge_remarks(whole, {}) == whole

@@ -23,10 +23,15 @@ from napari_bgremove.spectra.axes import check_axis, check_spectra
 from napari_bgremove.spectra.backgrounds import METHODS, separate_background
 from napari_bgremove.spectra.baselines import fill_gaps
 from napari_bgremove.spectra.blocks import Block, check_blocks
+from napari_bgremove.spectra.cleaning_remarks import RemarkCounter
 
-__all__ = ["CLEANERS", "Cleaner", "clean_spectra"]
+__all__ = ["CLEANERS", "Cleaner", "NothingUsableError", "clean_spectra"]
 
 Array = NDArray[np.float64]
+
+
+class NothingUsableError(ComputeError):
+    """Not one of the spectra can be taken apart; among others they would be NaN, and counted."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +89,17 @@ def clean_spectra(
     Separation
         signal and background, float64, NaN where a sample is not usable.
         They add up to the spectrum, but for "chemcam", whose denoising leaves
-        the noise it takes away in `residual`.
+        the noise it takes away in `residual`. What the library had to say of
+        the spectra is in the provenance under 'remarks', counted; see
+        `describe_remarks`.
 
     Raises
     ------
     ValueError
         When axis, blocks, channels, method or parameters are wrong.
     ComputeError
-        When no spectrum has usable samples in a block, or the signal channels
-        leave no others.
+        When no spectrum has usable samples, for "chemcam" when one has none in
+        a block; or when the signal channels leave no others.
     """
     check_choice("method", method, tuple(CLEANERS))
     chosen = CLEANERS[method]
@@ -127,13 +134,28 @@ def _clean_by_baseline(
     name: str,
     **parameters: Any,
 ) -> Separation:
-    background = np.full(values.shape, np.nan)
-    for block in blocks:
-        part = block.channels
-        found = separate_background(axis[part], values[..., part], method=name, valid_mask=~signal[part], **parameters)
-        background[..., part] = _go_across(axis[part], found.background.astype(np.float64), signal[part])
-    background[np.isnan(values)] = np.nan
-    return Separation(values - background, background, values)
+    rows = values.reshape(-1, len(axis))
+    background, counter, reason = np.full(rows.shape, np.nan), RemarkCounter(), None
+    for curve, row in zip(background, rows, strict=True):
+        with counter.next_spectrum() as remark:
+            for block in blocks:
+                part = block.channels
+                try:
+                    found = separate_background(
+                        axis[part], row[part], method=name, valid_mask=~signal[part], **parameters
+                    )
+                except ComputeError as error:
+                    reason = reason or error
+                    remark.without_result()
+                    continue
+                if not found.provenance["found"][0].get("converged", True):
+                    remark.not_converged()
+                curve[part] = _go_across(axis[part], found.background.astype(np.float64), signal[part])
+    if reason is not None and not np.isfinite(background).any():
+        raise NothingUsableError(str(reason))
+    background[np.isnan(rows)] = np.nan
+    whole = background.reshape(values.shape)
+    return Separation(values - whole, whole, values, provenance={"remarks": counter.counts})
 
 
 def _clean_as_chemcam(
