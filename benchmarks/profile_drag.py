@@ -65,8 +65,8 @@ def measure(panel: ProfilePanel, paints: list[float], moves: int) -> dict[str, l
     for move in range(moves + WARM_UP):
         row = side / 2 + side / 4 * np.sin(0.37 * move)
         layer.data = [np.array([[row, 20.0], [row + 15 * np.cos(move), 20.0 + SAMPLES]])]
+        panel._later.stop()  # the panel sees this line for the first time below
         run_for(0.02)  # napari draws what it has to
-        panel._later.stop()
         paints.clear()
         start = time.perf_counter()
         panel.refresh()
