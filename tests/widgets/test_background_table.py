@@ -27,7 +27,7 @@ ROWS = (
     BackgroundRow(name="line 1", method="Linear", colour="#ff0000", area=-98765432.1),
     BackgroundRow(
         name="line 2", method="Shirley", colour="#0000ff",
-        level_low=5.0, level_high=5.5, status="no_solution", sentence="No Shirley background exists: a step.",
+        level_low=5.0, level_high=5.5, status="no_solution", explain=lambda: "No Shirley background exists: a step.",
     ),
 )  # fmt: skip
 CELLS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def to_rows(fit: Fit) -> list[BackgroundRow]:
     """Return what the table says of a line, method by method."""
     rows = [_row(fit, method, part) for method, part in fit.parts.items()]
     refused = [
-        BackgroundRow(name=fit.name, method=METHODS[method].label, colour=fit.colour, status="refused", sentence=why)
+        BackgroundRow(
+            name=fit.name, method=METHODS[method].label, colour=fit.colour, status="refused", explain=partial(str, why)
+        )
         for method, why in fit.refusals.items()
     ]
     return rows + refused
@@ -76,7 +79,7 @@ def _row(fit: Fit, method: str, part: Separation) -> BackgroundRow:
     if isinstance(part, ShirleyBackground):
         said |= {
             "sigma_area": float(part.sigma_area), "kappa": float(part.kappa), "level_low": float(part.end_levels[0]),
-            "level_high": float(part.end_levels[1]), "status": str(part.status), "sentence": part.sentence,
+            "level_high": float(part.end_levels[1]), "status": str(part.status), "explain": lambda: part.sentence,
         }  # fmt: skip
     return BackgroundRow(name=fit.name, method=METHODS[method].label, colour=fit.colour, **said)
 

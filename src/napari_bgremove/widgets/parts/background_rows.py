@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,8 @@ class BackgroundRow:
         The end levels I1 and I2, at the lower and the higher end of the axis.
     status : str
         "ok", or what became of it.
-    sentence : str
-        Why, and what to change.
+    explain : callable
+        Says why, and what to change; called when a person asks for it, and not with every step of a drag.
     """
 
     name: str
@@ -52,7 +52,12 @@ class BackgroundRow:
     level_low: float = math.nan
     level_high: float = math.nan
     status: str = "ok"
-    sentence: str = ""
+    explain: Callable[[], str] = field(default=str, compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """Why, and what to change."""
+        return self.explain()
 
     @property
     def key(self) -> Key:

@@ -16,8 +16,9 @@ from napari_bgremove.widgets.parts.shown_spectrum import Array, ShownSpectrum
 __all__ = ["Band", "Ribbons"]
 
 _ALPHA = 90
-# Qt fills many small polygons several times as fast as one with thousands of corners, and so a drag stays fluid.
-_SAMPLES = 20
+# Qt fills short polygons several times as fast as one with thousands of corners, but each has to be made:
+# about this length takes the least time for both, and so a drag stays fluid.
+_SAMPLES = 80
 
 
 class Ribbons:
