@@ -28,13 +28,13 @@ def predict_pattern(network: Network) -> tuple[Tensor, Tensor]:
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        signal, background = network(_make_pattern(network.pattern_shape).to(device))
+        signal, background = network.separate(_make_pattern(network.pattern_shape).to(device))
     network.train(was_training)
     return signal[0, 0].float().cpu(), background[0, 0].float().cpu()
 
 
 def _make_pattern(shape: tuple[int, ...]) -> Tensor:
-    """Make the input: no random generator, no file. That of a spectrum is the first row of an image's."""
+    """Make the input: no random generator, no file. That of a spectrum or signal is the first row of an image's."""
     rows, columns = (torch.arange(n, dtype=torch.float64) for n in (1, *shape)[-2:])
     wave = 0.5 + 0.5 * torch.sin(0.37 * rows[:, None] + 0.11 * columns[None, :] ** 1.5)
     spots = (torch.cos(1.7 * rows[:, None]) * torch.cos(2.3 * columns[None, :])) > 0.9

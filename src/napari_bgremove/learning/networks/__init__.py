@@ -6,7 +6,8 @@ import path, so a file cannot make the program import or run anything.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast, overload
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, cast, overload
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +16,10 @@ from torch.nn import functional
 
 from napari_bgremove.learning.networks.additive_head import AdditiveHead
 from napari_bgremove.learning.networks.p4 import P4Conv
+from napari_bgremove.learning.networks.prior_guided import PriorGuidedNet
 from napari_bgremove.learning.networks.spectroscopy_net import SpectroscopyNet, SpectroscopyNetSpec
 from napari_bgremove.learning.networks.unet import STRIDE, UNet, conv_for
+from napari_bgremove.numpy_network.spec import PriorGuidedSpec
 
 __all__ = [
     "PRESETS",
@@ -24,6 +27,9 @@ __all__ = [
     "AdditiveNetwork",
     "Network",
     "NetworkSpec",
+    "PriorGuidedNet",
+    "PriorGuidedSpec",
+    "Spec",
     "SpectroscopyNet",
     "SpectroscopyNetSpec",
     "build_network",
@@ -88,27 +94,42 @@ class AdditiveNetwork(nn.Module):
         signal, background = self.head(x, self.latents(x))
         return signal, background
 
+    def separate(self, measured: Tensor) -> tuple[Tensor, Tensor]:
+        """Return signal and background."""
+        parts: tuple[Tensor, Tensor] = self(measured)
+        return parts
+
 
 #: Any network a model file can hold.
-Network = AdditiveNetwork | SpectroscopyNet
+Network = AdditiveNetwork | SpectroscopyNet | PriorGuidedNet
+#: What describes one.
+Spec = NetworkSpec | SpectroscopyNetSpec | PriorGuidedSpec
+
+_BUILDERS: Mapping[type[Spec], Callable[[Any], Network]] = {
+    NetworkSpec: AdditiveNetwork,
+    SpectroscopyNetSpec: SpectroscopyNet,
+    PriorGuidedSpec: PriorGuidedNet,
+}
 
 
 @overload
 def build_network(spec: NetworkSpec, *, seed: int | None = None) -> AdditiveNetwork: ...
 @overload
 def build_network(spec: SpectroscopyNetSpec, *, seed: int | None = None) -> SpectroscopyNet: ...
-def build_network(spec: NetworkSpec | SpectroscopyNetSpec, *, seed: int | None = None) -> Network:
+@overload
+def build_network(spec: PriorGuidedSpec, *, seed: int | None = None) -> PriorGuidedNet: ...
+def build_network(spec: Spec, *, seed: int | None = None) -> Network:
     """Build the network that `spec` describes, freshly initialised.
 
     Parameters
     ----------
-    spec : NetworkSpec or SpectroscopyNetSpec
+    spec : NetworkSpec, SpectroscopyNetSpec or PriorGuidedSpec
     seed : int, optional
         Makes the initial weights repeatable without touching the global
         random state.
     """
     if seed is None:
-        return SpectroscopyNet(spec) if isinstance(spec, SpectroscopyNetSpec) else AdditiveNetwork(spec)
+        return _BUILDERS[type(spec)](spec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_network(spec)

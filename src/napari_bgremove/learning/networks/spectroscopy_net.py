@@ -169,6 +169,11 @@ class SpectroscopyNet(nn.Module):
     def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         return self.signal(spectra), self.background(spectra)
 
+    def separate(self, measured: Tensor) -> tuple[Tensor, Tensor]:
+        """Return signal and background."""
+        parts: tuple[Tensor, Tensor] = self(measured)
+        return parts
+
 
 def convolve_blocks(layer: nn.Module, maps: Tensor, blocks: Sequence[int]) -> Tensor:
     """Apply a layer to each block of channels alone, so that none sees across a join."""
