@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_bgremove.spectra.one_pole import Grid, end_weights, log_retention, make_grid, measure_end, run_one_pole
+from napari_bgremove.spectra.one_pole import (
+    Grid,
+    end_weights,
+    log_retention,
+    make_grid,
+    measure_end,
+    run_one_pole,
+    scan_end,
+)
 
 RNG = np.random.default_rng(5)
 UNIFORM = make_grid(np.linspace(3, 9, 81))
@@ -70,6 +78,24 @@ def test_the_end_is_measured_as_the_weights_say(grid: Grid, copies: int, samples
     np.testing.assert_allclose(growth, (slopes * middles).sum(1), rtol=1e-10, atol=1e-13 * np.abs(growth).max())
     last = [plain(grid, k, m)[-1] for k, m in zip(kappa, middles, strict=True)]
     np.testing.assert_allclose(height, last, rtol=1e-11, atol=1e-13)
+
+
+@GRIDS
+def test_a_scan_measures_every_row_at_every_kappa(grid: Grid) -> None:
+    middles = RNG.normal(5, 3, (3, 80))
+    kappas = SHARES * grid.largest_kappa
+    heights, growths = scan_end(grid, middles, kappas)
+    for kappa, height, growth in zip(kappas, heights.T, growths.T, strict=True):
+        alone = measure_end(grid, middles, np.full(3, kappa))
+        np.testing.assert_allclose(height, alone[0], rtol=1e-11, atol=1e-14)
+        np.testing.assert_allclose(growth, alone[1], rtol=1e-10, atol=1e-13 * np.abs(growths).max())
+
+
+@GRIDS
+def test_the_area_of_a_grid_is_that_of_the_trapezoid_rule(grid: Grid) -> None:
+    middles = RNG.normal(5, 3, (3, 80))
+    areas = [sum(m * np.broadcast_to(grid.widths, 80)) for m in middles]
+    np.testing.assert_allclose(grid.integrate(middles), areas, rtol=1e-12)
 
 
 @GRIDS

@@ -52,5 +52,5 @@ def _judge(grid: Grid, middles: Array, roots: Roots) -> NDArray[np.uint8]:
     if not missing.any():
         return status
     status[missing] = CODES["no_solution"]
-    status[missing & ((middles * grid.widths).sum(axis=1) <= 0)] = CODES["negative_area"]
+    status[missing & (grid.integrate(middles) <= 0)] = CODES["negative_area"]
     return status

@@ -19,7 +19,7 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.spectra.one_pole import Grid, end_weights, measure_end
+from napari_bgremove.spectra.one_pole import Grid, measure_end, scan_end
 
 __all__ = ["Roots", "find_first_roots"]
 
@@ -28,7 +28,7 @@ Index = NDArray[np.intp]
 
 _NODES_PER_DECADE = 24
 # Most roots lie within this factor of their lower bound; the range goes on from there only for the others.
-_FIRST_REACH, _FURTHER_REACH = 6.0, 16.0
+_FIRST_REACH, _FURTHER_REACH = 3.0, 16.0
 # A root at the very largest kappa is none: there the background is the data.
 _TOP = 1 - 1e-9
 # The height must pass the step by more than this share of it. A spectrum that only runs up to its higher end
@@ -92,7 +92,7 @@ def find_first_roots(grid: Grid, middles: Array, step: Array) -> Roots:
 
 def _bound_below(grid: Grid, middles: Array, step: Array) -> Array:
     """No root is smaller: a weight is never more than kappa times its interval."""
-    area = np.maximum(middles, 0) @ np.broadcast_to(grid.widths, middles.shape[1:])
+    area = grid.integrate(np.maximum(middles, 0))
     return np.asarray(np.divide(step, area, out=np.full(len(step), np.inf), where=area > 0))
 
 
@@ -109,38 +109,46 @@ def _space(start: float, stop: float) -> Array:
 
 def _search(grid: Grid, middles: Array, step: Array, rows: Index, nodes: Array, roots: Roots) -> Index:
     """Look for roots of `rows` between the nodes, note them, and return the rows without one."""
-    weights, changes = end_weights(grid, nodes)
     chosen, wanted = (middles, step) if len(rows) == len(step) else (middles[rows], step[rows])
-    gaps, slopes = chosen @ weights.T - wanted[:, None], chosen @ changes.T
-    roots.shortfall[rows] = np.clip(-gaps.max(axis=1), 0, roots.shortfall[rows])
+    gaps, slopes = scan_end(grid, chosen, nodes)
+    gaps -= wanted[:, None]
+    highest = gaps.max(axis=1)
     rounding = 4 * _EPS * np.maximum(chosen.max(axis=1), -chosen.min(axis=1))
-    low, high, start = _bracket(grid, chosen, wanted, nodes, gaps, slopes, rounding)
+    low, high, start = _bracket(grid, chosen, wanted, nodes, gaps, slopes, _MARGIN * wanted + 4 * rounding, highest)
     found = np.isfinite(start)
-    hits = rows[found]
+    if not found.all():
+        roots.shortfall[rows] = np.minimum(np.maximum(-highest, 0), roots.shortfall[rows])
+        chosen, wanted, low, high, start, rounding = (x[found] for x in (chosen, wanted, low, high, start, rounding))
+    hits, missed = rows[found], rows[~found]
     if hits.size:
-        some = chosen if found.all() else chosen[found]
-        polished = _polish(grid, some, wanted[found], low[found], high[found], start[found], rounding[found])
-        roots.kappa[hits], roots.evaluations[hits] = polished
+        roots.kappa[hits], roots.evaluations[hits] = _polish(grid, chosen, wanted, low, high, start, rounding)
         roots.shortfall[hits] = 0
-    return rows[~found]
+    return missed
 
 
 def _bracket(
-    grid: Grid, middles: Array, step: Array, nodes: Array, gaps: Array, slopes: Array, rounding: Array
+    grid: Grid,
+    middles: Array,
+    step: Array,
+    nodes: Array,
+    gaps: Array,
+    slopes: Array,
+    margin: Array,
+    highest: Array,
 ) -> tuple[Array, Array, Array]:
-    """Bracket the first root of each row and guess it; a NaN guess where no interval holds one."""
+    """Find the first interval with a root in each row and guess it; a NaN guess where no interval holds one."""
     below = gaps < 0
-    margin = _MARGIN * step + 4 * rounding
-    below[gaps.max(axis=1) <= margin] = True
-    crossing = below[:, :-1] & ~below[:, 1:]
+    below[highest <= margin] = True
+    crossing = below[:, :-1] > below[:, 1:]
     # Between two nodes the height may rise above the step and fall again; its tangent tells where it might.
-    hump = (slopes[:, :-1] > 0) & (slopes[:, 1:] < 0)
+    rising = slopes > 0
+    hump = rising[:, :-1] > rising[:, 1:]
     if hump.any():
         hump &= below[:, :-1] & below[:, 1:] & (gaps[:, :-1] + slopes[:, :-1] * np.diff(nodes) > 0)
     low, high, start = np.full((3, len(gaps)), np.nan)
     pending = np.flatnonzero((crossing | hump).any(axis=1))
     while pending.size:
-        at = np.argmax(crossing[pending] | hump[pending], axis=1)
+        at = (crossing[pending] | hump[pending]).argmax(axis=1)
         low[pending], high[pending] = nodes[at], nodes[at + 1]
         start[pending] = _guess(nodes, gaps, slopes, pending, at)
         unsure = ~crossing[pending, at]
@@ -160,13 +168,14 @@ def _bracket(
 def _guess(nodes: Array, gaps: Array, slopes: Array, rows: Index, at: Index) -> Array:
     """Kappa as the cubic in the height that has the right slopes at both nodes."""
     k0, k1 = nodes[at], nodes[at + 1]
-    y0, y1 = gaps[rows, at], gaps[rows, at + 1]
-    rise = y1 - y0
+    y0, rise = gaps[rows, at], gaps[rows, at + 1] - gaps[rows, at]
     # A slope that is not positive says nothing about the inverse: the cubic is level there.
-    d0, d1 = (rise / np.where(slope > 0, slope, np.inf) for slope in (slopes[rows, at], slopes[rows, at + 1]))
+    both = slopes[rows, [at, at + 1]]
+    d0, d1 = rise / np.where(both > 0, both, np.inf)
     t = -y0 / np.where(rise > 0, rise, np.inf)
-    guess = k0 + t * (d0 + t * (3 * (k1 - k0) - 2 * d0 - d1 + t * (d0 + d1 - 2 * (k1 - k0))))
-    guess = np.clip(guess, k0, k1)
+    bend = d0 + d1 - 2 * (k1 - k0)
+    guess = k0 + t * (d0 + t * (k1 - k0 - d0 - bend + t * bend))
+    guess = np.minimum(np.maximum(guess, k0), k1)
     return guess if len(rows) < _WORTH_REFINING else _refine(nodes, gaps, slopes, rows, at, guess)
 
 
@@ -244,7 +253,8 @@ def _step(
     low, high = np.where(short, kappa, low), np.where(short, high, kappa)
     moved = kappa - gap / np.where(growth > 0, growth, np.nan)
     inside = (moved >= low) & (moved <= high)
-    moved = np.where(inside, moved, (low + high) / 2)
+    if not inside.all():
+        moved = np.where(inside, moved, (low + high) / 2)
     change = np.abs(moved - kappa) / kappa
     # What Newton leaves behind is the square of its step, the more so the flatter the crossing.
     settled = inside & (change * change * step < _EPS * growth * kappa)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from napari_bgremove.spectra.axes import is_uniform
 
-__all__ = ["Grid", "end_weights", "log_retention", "make_grid", "measure_end", "middles_of", "run_one_pole"]
+__all__ = ["Grid", "end_weights", "log_retention", "make_grid", "measure_end", "middles_of", "run_one_pole", "scan_end"]
 
 Array = NDArray[np.float64]
 # exp() of this is far from overflow, and loses no digits to it.
@@ -67,6 +67,12 @@ class Grid:
         """The same steps, seen from the other end."""
         return Grid(self.widths[::-1], self.later)
 
+    def integrate(self, middles: Array) -> Array:
+        """Area below the samples of each row, from (rows, N) `middles`, by the trapezoid rule."""
+        if self.widths.size == 1:
+            return np.asarray(middles.sum(axis=1) * self.widths)
+        return np.asarray(middles @ self.widths)
+
     def sum_later(self, values: Array) -> Array:
         """Add up (rows, N or 1) `values` over the intervals after each one, shape (rows, N)."""
         if self.widths.size == 1:
@@ -77,9 +83,7 @@ class Grid:
 
 def make_grid(axis: Array) -> Grid:
     """Build the grid of an ascending axis."""
-    widths = np.diff(axis)
-    if is_uniform(axis):
-        widths = np.array([(axis[-1] - axis[0]) / (len(axis) - 1)])
+    widths = np.array([(axis[-1] - axis[0]) / (len(axis) - 1)]) if is_uniform(axis) else np.diff(axis)
     return Grid(widths, np.arange(len(axis) - 2, -1, -1, dtype=float))
 
 
@@ -123,9 +127,10 @@ def end_weights(grid: Grid, kappa: Array) -> tuple[Array, Array]:
 def measure_end(grid: Grid, middles: Array, kappa: Array) -> tuple[Array, Array]:
     """Measure where the recursion arrives when it starts at zero, and how that grows with kappa.
 
-    On equal steps the last value is (1 - r) times a polynomial in r, which is
-    folded in halves: its value and its derivative cost two multiplications
-    and additions per sample, and no exponentials.
+    On equal steps the last value is (1 - r) times a polynomial in r. For a few
+    rows its powers are added up as they are; for many it is folded in halves:
+    value and derivative cost two multiplications and additions per sample,
+    and no exponentials.
 
     Parameters
     ----------
@@ -138,15 +143,46 @@ def measure_end(grid: Grid, middles: Array, kappa: Array) -> tuple[Array, Array]
     -------
     height, growth : ndarray, shape (rows,)
     """
-    if grid.widths.size > 1 or len(kappa) < _MANY_ROWS:
+    if grid.widths.size > 1:
         weights, slopes = end_weights(grid, kappa)
         return np.einsum("ij,ij->i", weights, middles), np.einsum("ij,ij->i", slopes, middles)
+    if len(kappa) >= _MANY_ROWS:
+        return _finish(grid, kappa, *_fold_polynomial(middles, log_retention(grid, kappa)[:, 0]))
+    powers = np.exp(log_retention(grid, kappa) * grid.later)
+    value = np.einsum("ij,ij->i", powers, middles)
+    powers *= grid.later
+    return _finish(grid, kappa, value, np.einsum("ij,ij->i", powers, middles))
+
+
+def scan_end(grid: Grid, middles: Array, kappas: Array) -> tuple[Array, Array]:
+    """Measure the end as `measure_end` does, of every row at each of the same kappas.
+
+    Parameters
+    ----------
+    grid : Grid
+    middles : ndarray, shape (rows, N)
+    kappas : ndarray, shape (kappas,)
+
+    Returns
+    -------
+    height, growth : ndarray, shape (rows, kappas)
+    """
+    if grid.widths.size > 1:
+        weights, slopes = end_weights(grid, kappas)
+        return middles @ weights.T, middles @ slopes.T
+    powers = np.exp(log_retention(grid, kappas) * grid.later)
+    value = middles @ powers.T
+    powers *= grid.later
+    return _finish(grid, kappas, value, middles @ powers.T)
+
+
+def _finish(grid: Grid, kappa: Array, value: Array, slope: Array) -> tuple[Array, Array]:
+    """Make height and growth out of the polynomial in r, and its slope by the logarithm of r."""
     q = kappa * (grid.widths / 2)
-    fresh, kept = 2 * q / (1 + q), (1 - q) / (1 + q)
-    value, slope = _fold_polynomial(middles, np.log(kept))
-    # By kappa: r falls by h / (1 + q)^2; the slope is by the logarithm of r.
-    fall = grid.widths / (1 + q) ** 2
-    return fresh * value, fall * (value - fresh / kept * slope)
+    ahead, behind = 1 + q, 1 - q
+    height = 2 * q / ahead * value
+    # By kappa: r falls by h / (1 + q)^2.
+    return height, (height / kappa - 2 * q * grid.widths / behind * slope / ahead) / ahead
 
 
 def _fold_polynomial(coefficients: Array, log_base: Array) -> tuple[Array, Array]:
