@@ -1,0 +1,142 @@
+"""Denoisers of whole signals by scipy and scikit-image, with what these leave to the caller taken care of.
+
+Every function takes finite signals (rows, n) and its parameters, where a
+number may be one for all or (rows, 1), and returns the denoised rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage, signal
+
+from napari_bgremove._validation import check_choice, check_range
+from napari_bgremove.filters.sparse_denoising import Domain, estimate_sparse
+
+__all__ = [
+    "PADS",
+    "estimate_by_l1",
+    "estimate_by_median",
+    "estimate_by_positive_l1",
+    "estimate_by_savitzky_golay",
+    "estimate_by_total_variation",
+    "estimate_by_wavelets",
+    "estimate_by_wiener",
+]
+
+Array = NDArray[np.float64]
+Pad = Literal["zero", "reflect"]
+PADS: tuple[Pad, ...] = ("zero", "reflect")
+
+
+def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | None, pad: Pad) -> Array:
+    """Wiener filter from local mean m and local variance v: m + max(1 - sigma^2 / v, 0) (x - m).
+
+    With `pad` "zero" that of `scipy.signal.wiener`, row by row (a stack given
+    to scipy has one noise for all rows). "reflect" mirrors the signal at its
+    ends, as MATLAB does, so that they do not darken. A patch without any
+    variance keeps its mean, where scipy divides zero by zero.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (rows, n)
+    window : int
+        Odd, samples.
+    sigma : float or array_like of shape (rows, 1), optional
+        Standard deviation of the noise; where not given its square is the mean
+        of the local variances of the row, as scipy has it.
+    pad : "zero" or "reflect"
+
+    References
+    ----------
+    J. S. Lim, Two-Dimensional Signal and Image Processing, Prentice Hall 1990, p. 548.
+    """
+    _check_window(window, rows)
+    check_choice("pad", pad, PADS)
+    # Variances are differences of squares: without its level a signal on a pedestal keeps its digits.
+    level = rows.mean(axis=-1, keepdims=True) if pad == "reflect" else np.zeros((len(rows), 1))
+    values = rows - level
+    mode = "constant" if pad == "zero" else "reflect"
+    mean, square = (ndimage.uniform_filter1d(v, window, axis=-1, mode=mode) for v in (values, np.square(values)))
+    variance = square - np.square(mean)
+    noise = variance.mean(axis=-1, keepdims=True) if sigma is None else np.square(np.asarray(sigma, np.float64))
+    above = variance > noise
+    # Nothing to divide by where the variance is below the noise; such a sample takes its local mean.
+    gain = np.divide(noise, variance, out=np.ones_like(variance), where=above)
+    return np.asarray(level + mean + (1 - gain) * (values - mean))
+
+
+def estimate_by_l1(rows: Array, *, weight: ArrayLike, gamma: float = 0.0, domain: Domain) -> Array:
+    """L1 (gamma = 0) or GMC in closed form, see `estimate_sparse`."""
+    return estimate_sparse(rows, weight=weight, gamma=gamma, domain=domain)
+
+
+def estimate_by_positive_l1(rows: Array, *, weight: ArrayLike) -> Array:
+    """L1 of samples that are known not to be negative."""
+    return estimate_sparse(rows, weight=weight, positive=True)
+
+
+def estimate_by_total_variation(rows: Array, *, weight: ArrayLike) -> Array:
+    """Least 1/2 ||u - x||^2 + weight ||du||_1, by Chambolle's algorithm (scikit-image)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    # It divides by the weight; without one the minimum is the signal itself.
+    return np.stack(
+        [denoise_tv_chambolle(row, weight=each) if each else row for row, each in _with_number(rows, weight)]
+    )
+
+
+def estimate_by_wavelets(rows: Array, *, sigma: ArrayLike, wavelet: str) -> Array:
+    """Soft thresholds of wavelet coefficients, one for each scale by BayesShrink (scikit-image)."""
+    import pywt  # type: ignore[import-untyped]
+    from skimage.restoration import denoise_wavelet
+
+    # The orthogonal ones: coefficients of the others share their noise, and scikit-image warns.
+    check_choice(
+        "wavelet", wavelet, [name for family in ("haar", "db", "sym", "coif") for name in pywt.wavelist(family)]
+    )
+    if pywt.dwt_max_level(rows.shape[-1], wavelet) < 1:
+        shortest = 2 * (pywt.Wavelet(wavelet).dec_len - 1)
+        msg = (
+            f"'measured' must have at least {shortest} samples for the wavelet {wavelet}; found {rows.shape[-1]}. "
+            "Take a shorter wavelet."
+        )
+        raise ValueError(msg)
+    # In units of the noise, because scikit-image compares variances with a constant 1e-16.
+    return np.stack(
+        [
+            denoise_wavelet(row / each, sigma=1.0, wavelet=wavelet, method="BayesShrink", mode="soft") * each
+            if each
+            else row
+            for row, each in _with_number(rows, sigma)
+        ]
+    )
+
+
+def estimate_by_savitzky_golay(rows: Array, *, window: int, order: int) -> Array:
+    """Fit a polynomial around each sample (scipy); the ends take the polynomial of the last window."""
+    _check_window(window, rows)
+    check_range("order", order, 0, window - 1)
+    return np.asarray(signal.savgol_filter(rows, window, order, axis=-1))
+
+
+def estimate_by_median(rows: Array, *, window: int) -> Array:
+    """Take the median of the samples around each (scipy); the ends are held."""
+    _check_window(window, rows)
+    return np.asarray(ndimage.median_filter(rows, (1, window), mode="nearest"))
+
+
+def _check_window(window: int, rows: Array) -> None:
+    if window != int(window) or window % 2 != 1 or not 1 <= window <= rows.shape[-1]:
+        msg = (
+            f"'window' must be an odd number of samples, at most the {rows.shape[-1]} of a signal; found {window}. "
+            "Take an odd number, so that it has a middle."
+        )
+        raise ValueError(msg)
+
+
+def _with_number(rows: Array, number: ArrayLike) -> Any:
+    """Go through rows and the number of each."""
+    return zip(rows, np.broadcast_to(np.asarray(number, np.float64), (len(rows), 1))[:, 0].tolist(), strict=True)

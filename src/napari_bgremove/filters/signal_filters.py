@@ -1,0 +1,261 @@
+"""Every denoiser of 1-D signals by its name: one table for windows and commands, and one function.
+
+None of them is trained. A number that a person need not know is found from
+the noise of the signal (`estimate_sigma`) times a factor, which was
+calibrated on generated signals: see `METHODS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_bgremove._validation import check_choice, check_same_shape, describe_shape
+from napari_bgremove.errors import ComputeError
+from napari_bgremove.filters.signal_estimators import (
+    estimate_by_l1,
+    estimate_by_median,
+    estimate_by_positive_l1,
+    estimate_by_savitzky_golay,
+    estimate_by_total_variation,
+    estimate_by_wavelets,
+    estimate_by_wiener,
+)
+from napari_bgremove.filters.signal_noise import estimate_sigma
+from napari_bgremove.separation import Separation
+
+__all__ = ["METHODS", "SignalFilter", "denoise_signals"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SignalFilter:
+    """A denoiser a person can choose.
+
+    Attributes
+    ----------
+    label : str
+        As windows write it.
+    summary : str
+        One sentence on what it assumes.
+    estimate : callable
+        (rows, parameters) to the denoised rows; finite float64, shape (rows, n).
+    parameters : mapping
+        Names and defaults; None means that it is found from the data.
+    automatic : str or None
+        Name of the parameter that is a multiple of the noise where it is None.
+    factor : callable
+        The multiple, from the other parameters.
+    """
+
+    label: str
+    summary: str
+    estimate: Callable[..., Array] = field(repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    automatic: str | None = None
+    factor: Callable[[Mapping[str, Any]], float] = field(default=lambda _: 1.0, repr=False)
+
+
+def denoise_signals(
+    measured: ArrayLike, *, method: str, valid_mask: ArrayLike | None = None, **parameters: Any
+) -> Separation:
+    """Take noise from signals by one of `METHODS`, each signal by itself.
+
+    Samples that are not usable are bridged by straight lines before, and NaN
+    again after: they say nothing to their neighbours.
+
+    Parameters
+    ----------
+    measured : array_like, shape (..., n)
+        One signal or many, at equal steps, any real dtype; NaN, Inf and masked
+        samples are not usable. Not modified.
+    method : str
+        A key of `METHODS`.
+    valid_mask : array_like of bool, shape (n,) or (..., n), optional
+        True where a sample is usable.
+    **parameters
+        Those of the method; `METHODS[method].parameters` has the defaults.
+
+    Returns
+    -------
+    Separation
+        `signal` is the denoised signal, `background` what was taken away
+        (the estimated noise), float64; NaN where a sample is not usable.
+        `provenance` holds under ``found`` the numbers that were found from the
+        data, one per signal. In a stack a signal that cannot be denoised is
+        NaN (there, None), and counted under ``without_result`` with the reason.
+
+    Raises
+    ------
+    ValueError
+        When samples, mask, method or parameters are wrong.
+    ComputeError
+        When no signal can be denoised: fewer than two usable samples, or the
+        noise has to be estimated and no three lie side by side.
+    """
+    check_choice("method", method, tuple(METHODS))
+    chosen = METHODS[method]
+    for parameter in parameters:
+        check_choice(f"parameter of {method}", parameter, tuple(chosen.parameters))
+    given = {**chosen.parameters, **parameters}
+    _check_numbers(given)
+    values = _check_signals(measured, valid_mask)
+    rows = values.reshape(-1, values.shape[-1])
+    found = _find_automatic(chosen, rows, given)
+    good = _check_usable(rows, found)
+    used = {**given, **{name: number[good] for name, number in found.items()}}
+    signal = np.full(rows.shape, np.nan)
+    signal[good] = chosen.estimate(_bridge_gaps(rows[good]), **used)
+    signal[np.isnan(rows)] = np.nan
+    provenance: dict[str, Any] = {"method": method, "parameters": given}
+    if found:
+        provenance["found"] = {
+            name: [float(one) if usable else None for one, usable in zip(number[:, 0], good, strict=True)]
+            for name, number in found.items()
+        }
+    if not good.all():
+        provenance["without_result"] = {"count": int(np.count_nonzero(~good)), "reason": _say_why(rows)}
+    denoised = signal.reshape(values.shape)
+    return Separation(denoised, values - denoised, values, provenance=provenance)
+
+
+def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> Array:
+    """Return signals as a new float64 array, NaN where a sample is not usable."""
+    array = np.asanyarray(measured)
+    if array.ndim == 0 or array.size == 0:
+        msg = f"'measured' must hold samples along its last axis; found {describe_shape(array.shape)}."
+        raise ValueError(msg)
+    if array.dtype.kind not in "buif":
+        msg = f"'measured' must hold real numbers; found dtype {array.dtype}."
+        raise ValueError(msg)
+    values = np.array(np.ma.getdata(array), dtype=np.float64)
+    usable = np.isfinite(values) & ~np.ma.getmaskarray(array)
+    if valid_mask is not None:
+        mask = np.asarray(valid_mask, bool)
+        mask = np.broadcast_to(mask, values.shape) if mask.shape == values.shape[-1:] else mask
+        check_same_shape("valid_mask", mask, "measured", values)
+        usable &= mask
+    values[~usable] = np.nan
+    return values
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    """Raise ValueError where a multiple of the noise is given that cannot be one."""
+    for name in ("weight", "sigma"):
+        number = given.get(name)
+        if number is not None and not (np.isfinite(number) and number >= 0):
+            msg = f"'{name}' must be zero or above, in the unit of the signal; found {number}."
+            raise ValueError(msg)
+
+
+def _find_automatic(chosen: SignalFilter, rows: Array, given: Mapping[str, Any]) -> dict[str, Array]:
+    """Return what is found from the noise of each row, shape (rows, 1); nothing where all is given."""
+    if chosen.automatic is None or given[chosen.automatic] is not None:
+        return {}
+    return {chosen.automatic: chosen.factor(given) * estimate_sigma(rows)[:, np.newaxis]}
+
+
+def _check_usable(rows: Array, found: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Return which rows can be denoised, or raise when none can."""
+    good = np.asarray(np.count_nonzero(np.isfinite(rows), axis=-1) >= 2)
+    for number in found.values():
+        good &= np.isfinite(number[:, 0])
+    if not good.any():
+        raise ComputeError(_say_why(rows))
+    return good
+
+
+def _say_why(rows: Array) -> str:
+    most = int(np.count_nonzero(np.isfinite(rows), axis=-1).min())
+    return (
+        "'measured' must have at least 2 usable samples, and 3 side by side where the noise is estimated; "
+        f"found a signal with {most} of {rows.shape[-1]}. Check the mask, or give the parameters."
+    )
+
+
+def _bridge_gaps(rows: Array) -> Array:
+    """Bridge samples that are not usable by straight lines, in place; the ends are held."""
+    places = np.arange(rows.shape[-1])
+    for index in np.flatnonzero(np.isnan(rows).any(axis=-1)):
+        usable = np.isfinite(rows[index])
+        rows[index] = np.interp(places, places[usable], rows[index, usable])
+    return rows
+
+
+# Each factor is the one with the least RMSE, relative to the least that any factor gives and averaged over
+# `make_spikes` and `make_spectra` with noise of 0.3, 1 and 2; windows likewise: benchmarks/tune_signal_filters.py.
+def _sparse_factor(parameters: Mapping[str, Any]) -> float:
+    """Firm thresholds begin higher the more they spare; one line fits both domains and every gamma up to 0.8."""
+    return 0.8 + 1.2 * float(parameters.get("gamma", 0.0))
+
+
+_SPARSE = {"domain": "fourier", "weight": None}
+
+#: Every denoiser by its name.
+METHODS: Mapping[str, SignalFilter] = MappingProxyType(
+    {
+        "wiener": SignalFilter(
+            "Wiener",
+            "Where samples vary more than the noise they are kept, elsewhere they take their local mean.",
+            estimate_by_wiener,
+            {"window": 5, "sigma": None, "pad": "reflect"},
+        ),
+        "l1": SignalFilter(
+            "Sparse (L1)",
+            "Few frequencies, or few samples, are not zero; all are brought closer to it.",
+            estimate_by_l1,
+            _SPARSE,
+            automatic="weight",
+            factor=_sparse_factor,
+        ),
+        "gmc": SignalFilter(
+            "Sparse (GMC)",
+            "As L1, but what is far above the noise is not made smaller.",
+            estimate_by_l1,
+            {**_SPARSE, "gamma": 0.8},
+            automatic="weight",
+            factor=_sparse_factor,
+        ),
+        "soft_positive": SignalFilter(
+            "Sparse, positive",
+            "Few samples are above zero, and none is below.",
+            estimate_by_positive_l1,
+            {"weight": None},
+            automatic="weight",
+            factor=lambda _: 0.6,
+        ),
+        "tv": SignalFilter(
+            "Total variation",
+            "The signal rises and falls as little as its noise allows; edges stay sharp, peaks become steps.",
+            estimate_by_total_variation,
+            {"weight": None},
+            automatic="weight",
+            factor=lambda _: 1.2,
+        ),
+        "wavelet": SignalFilter(
+            "Wavelets (BayesShrink)",
+            "At each scale few wavelet coefficients stand out of the noise.",
+            estimate_by_wavelets,
+            {"sigma": None, "wavelet": "db2"},
+            automatic="sigma",
+        ),
+        "savitzky_golay": SignalFilter(
+            "Savitzky-Golay",
+            "The signal is a polynomial within each window.",
+            estimate_by_savitzky_golay,
+            {"window": 7, "order": 2},
+        ),
+        "median": SignalFilter(
+            "Median",
+            "Single samples are wrong; wide structures stay.",
+            estimate_by_median,
+            {"window": 3},
+        ),
+    }
+)
