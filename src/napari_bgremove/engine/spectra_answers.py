@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.engine.spectra_blocks import write_rows
 from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned, clean_set
-from napari_bgremove.engine.spectra_separation import SpectraMethod, separate_set
+from napari_bgremove.engine.spectra_method import SpectraMethod
+from napari_bgremove.engine.spectra_separator import SetSeparator
 from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.evaluation.calibration_tables import tabulate_calibrations
 from napari_bgremove.io.provenance import to_plain
@@ -23,9 +25,14 @@ __all__ = ["SpectraAnswers", "needs_network"]
 class SpectraAnswers:
     """Answers by kind of letter.
 
-    separate_spectra: `source` and `how` as plain values, `out` a folder. The
-    parts are written there as signal.npy and background.npy, because a set may
-    be too large to go through a letter while a window waits.
+    separate_spectra: `source` and `how` as plain values, `out` a folder, and
+    `rows`, the first one and the one behind the last. Their parts are written
+    there into signal.npy and background.npy, because a set may be too large to
+    go through a letter while a window waits. Row 0 begins, and the others
+    follow in order, each block a letter of its own: others have their turn
+    between them, and who asks for no more has cancelled. The reply says how
+    many spectra there are (`count`), and what is to be said of these rows
+    (`record`).
 
     calibrate_spectra: `source`, and `cleanings` by name, each `how` and the
     file of its `signal` where it has been taken apart already. The raw spectra
@@ -38,6 +45,7 @@ class SpectraAnswers:
 
     def __init__(self) -> None:
         self._read: tuple[tuple[str, Any], SpectraSet] | None = None
+        self._separating: tuple[str, SetSeparator] | None = None
 
     @property
     def kinds(self) -> Mapping[str, Callable[[Letter], Letter]]:
@@ -45,13 +53,22 @@ class SpectraAnswers:
         return {"separate_spectra": self._separate, "calibrate_spectra": self._calibrate}
 
     def _separate(self, request: Letter) -> Letter:
-        spectra, marked = self._take_set(request)
-        how, folder = SpectraMethod.model_validate(request.values["how"]), Path(request.values["out"])
-        parts = separate_set(spectra, how, signal_channels=marked)
-        files = {name: str(folder / f"{name}.npy") for name in ("signal", "background")}
+        out, (first, stop) = request.values["out"], request.values["rows"]
+        if first == 0 or self._separating is None or self._separating[0] != out:
+            spectra, marked = self._take_set(request)
+            how = SpectraMethod.model_validate(request.values["how"])
+            self._separating = out, SetSeparator(spectra, how, signal_channels=marked)
+        separator = self._separating[1]
+        count = separator.spectra.n_spectra
+        parts = separator.separate(slice(first, min(stop, count)))
+        files = {name: str(Path(out) / f"{name}.npy") for name in ("signal", "background")}
         for name, file in files.items():
-            np.save(file, np.asarray(getattr(parts, name)), allow_pickle=False)
-        return Letter(request.number, request.kind, {"files": files, "record": to_plain(parts.provenance)})
+            write_rows(Path(file), np.asarray(getattr(parts, name)), first=first, count=count)
+        if stop >= count:
+            self._separating = None  # with it goes the memory of a network
+        return Letter(
+            request.number, request.kind, {"files": files, "count": count, "record": to_plain(parts.provenance)}
+        )
 
     def _calibrate(self, request: Letter) -> Letter:
         spectra, marked = self._take_set(request)

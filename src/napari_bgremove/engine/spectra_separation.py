@@ -1,58 +1,32 @@
-"""Sets of spectra into signal and background, by a trained network or a classical cleaning."""
+"""Sets of spectra into signal and background, by a trained network or a classical cleaning, block by block."""
 
 from __future__ import annotations
 
-import time
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from napari_bgremove._validation import check_choice
+from napari_bgremove.engine.spectra_blocks import cut_rows, write_rows
+from napari_bgremove.engine.spectra_method import SpectraMethod
+from napari_bgremove.engine.spectra_records import merge_records
+from napari_bgremove.engine.spectra_separator import Marks, SetSeparator
 from napari_bgremove.separation import Separation
-from napari_bgremove.spectra.cleaning import CLEANERS, clean_spectra
+from napari_bgremove.spectra.cleaning import NothingUsableError
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["SpectraMethod", "separate_set"]
+__all__ = ["SpectraMethod", "separate_into_files", "separate_set"]
 
-Output = Literal["subtract", "synthesis", "both"]
-
-
-class SpectraMethod(BaseModel):
-    """How a set of spectra is taken apart.
-
-    Attributes
-    ----------
-    model : str or None
-        Model file of a network; None takes the classical `method`.
-    method : str
-        Of `CLEANERS`.
-    parameters : dict
-        Of the classical method.
-    output : {"subtract", "synthesis", "both"}
-        Of a network: the signal is the measured spectrum without the
-        background z_n; or the network's own signal z_x; or both parts are the
-        network's, and leave a residual.
-    device, precision, threads
-        Where and how a network computes.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str | None = None
-    method: str = "arpls"
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    output: Output = "subtract"
-    device: str = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    threads: int | None = Field(default=None, ge=1)
+#: Is told how many spectra of how many are done.
+Report = Callable[[int, int], None]
 
 
 def separate_set(
-    spectra: SpectraSet, how: SpectraMethod, *, signal_channels: NDArray[np.bool_] | None = None
+    spectra: SpectraSet, how: SpectraMethod, *, signal_channels: Marks = None, report: Report | None = None
 ) -> Separation:
-    """Separate all spectra of a set.
+    """Separate all spectra of a set; of a lazy set only one block of the spectra is in the memory beside the parts.
 
     Parameters
     ----------
@@ -60,11 +34,14 @@ def separate_set(
     how : SpectraMethod
     signal_channels : ndarray of bool, shape (n_channels,), optional
         True where a person has marked signal.
+    report : callable, optional
+        Is told (done, all) after every block.
 
     Returns
     -------
     Separation
         Of the shape of the spectra; its provenance says how long it took.
+        `separate_into_files` needs no memory for the parts.
 
     Raises
     ------
@@ -75,29 +52,70 @@ def separate_set(
     ModelFileError
         When the model cannot be used.
     """
-    started = time.perf_counter()
-    if how.model is None:
-        check_choice("method", how.method, tuple(CLEANERS))
-        parts = clean_spectra(
-            spectra.axis, np.asarray(spectra.spectra), method=how.method, blocks=spectra.blocks,
-            signal_channels=signal_channels, **how.parameters,
-        )  # fmt: skip
-    else:
-        parts = _apply_network(spectra, how, signal_channels)
-    provenance = {**parts.provenance, "seconds": round(time.perf_counter() - started, 3)}
-    return Separation(parts.signal, parts.background, parts.measured, provenance=provenance)
+    whole: dict[str, NDArray[np.floating]] = {}
+    record: dict[str, Any] = {}
+    for rows, parts in _separate_blocks(spectra, how, signal_channels, report):
+        for name in ("signal", "background", "measured"):
+            values = np.asarray(getattr(parts, name))
+            if name not in whole:
+                whole[name] = np.empty((spectra.n_spectra, *values.shape[1:]), values.dtype)
+            whole[name][rows] = values
+        record = merge_records(record, parts.provenance)
+    _check_result(record)
+    return Separation(whole["signal"], whole["background"], whole["measured"], provenance=record)
 
 
-def _apply_network(spectra: SpectraSet, how: SpectraMethod, signal_channels: NDArray[np.bool_] | None) -> Separation:
-    from napari_bgremove.learning.devices import pick_device
-    from napari_bgremove.learning.model_file import read_spectra_model
-    from napari_bgremove.learning.spectrum_inference import SpectraOptions, separate_spectra
+def separate_into_files(
+    spectra: SpectraSet,
+    how: SpectraMethod,
+    folder: Path,
+    *,
+    signal_channels: Marks = None,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Separate a set block by block into signal.npy and background.npy: it may be larger than the memory.
 
-    assert how.model is not None
-    options = SpectraOptions(
-        output=how.output, device=pick_device(how.device), precision=how.precision, threads=how.threads
-    )
-    return separate_spectra(
-        read_spectra_model(how.model), np.asarray(spectra.spectra), axis=spectra.axis,
-        signal_channels=signal_channels, options=options,
-    )  # fmt: skip
+    Parameters and errors are those of `separate_set`.
+
+    Parameters
+    ----------
+    folder : Path
+        Is there already.
+
+    Returns
+    -------
+    dict
+        The provenance.
+
+    Raises
+    ------
+    OSError
+        When the files cannot be written.
+    """
+    record: dict[str, Any] = {}
+    for rows, parts in _separate_blocks(spectra, how, signal_channels, report):
+        for name in ("signal", "background"):
+            values = np.asarray(getattr(parts, name))
+            write_rows(folder / f"{name}.npy", values, first=rows.start, count=spectra.n_spectra)
+        record = merge_records(record, parts.provenance)
+    _check_result(record)
+    return record
+
+
+def _separate_blocks(
+    spectra: SpectraSet, how: SpectraMethod, marks: Marks, report: Report | None
+) -> Iterator[tuple[slice, Separation]]:
+    separator = SetSeparator(spectra, how, signal_channels=marks)
+    for rows in cut_rows(spectra.spectra):
+        yield rows, separator.separate(rows)
+        if report is not None:
+            report(rows.stop, spectra.n_spectra)
+
+
+def _check_result(record: dict[str, Any]) -> None:
+    if "method" not in record:  # of no block
+        msg = (
+            f"'spectra' must have at least 2 usable samples in a spectrum; found fewer in each of "
+            f"{record['remarks']['spectra']}. Check the file."
+        )
+        raise NothingUsableError(msg)

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_bgremove.spectra.chemcam_pipeline import read_parameters
 
-__all__ = ["StatedParameters", "find_stated_parameters"]
+__all__ = ["StatedParameters", "describe_stated", "find_stated_parameters"]
 
 #: Which names of the header state a parameter of the method.
 _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -19,6 +19,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lowest_levels": ("continuumuvmin", "continuumvismin", "continuumvnirmin"),
     }
 )
+
+# In a provenance.
+_STATED, _CONTESTED = "stated_in_header", "contested_in_header"
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,10 @@ class StatedParameters:
             tuple(name for name in self.contested if name not in names),
         )
 
-    @property
-    def sentence(self) -> str:
-        """What was taken from the headers, for a person; empty where they state nothing."""
-        said = []
-        if self.stated:
-            pairs = ", ".join(f"{name.upper()} {value:g}" for name, value in self.stated.items())
-            said.append(f"ChemCam's steps with the parameters of the header: {pairs}.")
-        if self.contested:
-            names = ", ".join(name.upper() for name in self.contested)
-            said.append(f"The headers differ in {names}; the default is taken.")
-        return " ".join(said)
+    def as_record(self) -> dict[str, Any]:
+        """Return what was taken, as a provenance holds it; nothing where headers state nothing."""
+        record = {_STATED: dict(self.stated), _CONTESTED: list(self.contested)}
+        return {name: value for name, value in record.items() if value}
 
 
 def find_stated_parameters(provenance: Mapping[str, Any]) -> StatedParameters:
@@ -84,3 +80,15 @@ def find_stated_parameters(provenance: Mapping[str, Any]) -> StatedParameters:
     taken = {parameter for parameter, names in _NAMES.items() if any(name in stated for name in names)}
     contested = tuple(name for name, values in found.items() if len(values) > 1)
     return StatedParameters({name: known[name] for name in _NAMES if name in taken}, stated, contested)
+
+
+def describe_stated(record: Mapping[str, Any]) -> str:
+    """Say what a cleaning has taken from headers, by the provenance that holds `StatedParameters.as_record`."""
+    said = []
+    if record.get(_STATED):
+        pairs = ", ".join(f"{name.upper()} {value:g}" for name, value in record[_STATED].items())
+        said.append(f"ChemCam's steps with the parameters of the header: {pairs}.")
+    if record.get(_CONTESTED):
+        names = ", ".join(name.upper() for name in record[_CONTESTED])
+        said.append(f"The headers differ in {names}; the default is taken.")
+    return " ".join(said)

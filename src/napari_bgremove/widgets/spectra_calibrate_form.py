@@ -16,6 +16,7 @@ from napari_bgremove.widgets.parts.calibration_table import CalibrationTable
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.prediction_plot import PredictionPlot
 from napari_bgremove.widgets.parts.rows import make_row
+from napari_bgremove.widgets.spectra_progress import SpectraProgress
 
 __all__ = ["BUTTON", "NO_VALUES", "CalibrateForm"]
 
@@ -39,7 +40,7 @@ class CalibrateForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.ticks = {name: QCheckBox(cleaner.label) for name, cleaner in CLEANERS.items()}
-        self.table, self.plot = CalibrationTable(), PredictionPlot()
+        self.table, self.plot, self.progress = CalibrationTable(), PredictionPlot(), SpectraProgress()
         self.button = make_button(BUTTON, self.compare_requested.emit)
         self.save_button = make_button("Save table...", self._ask_and_save, tip="As CSV, with where it comes from.")
         self._points: Mapping[str, NDArray[Any]] = {}
@@ -51,6 +52,7 @@ class CalibrateForm(QWidget):
         layout.addWidget(text)
         layout.addLayout(make_row(*self.ticks.values()))
         layout.addLayout(make_row(self.button, self.save_button))
+        layout.addWidget(self.progress)
         layout.addWidget(self.table)
         layout.addWidget(self.plot)
         self.table.row_chosen.connect(self._on_row_chosen)
@@ -74,15 +76,18 @@ class CalibrateForm(QWidget):
     def clear(self) -> None:
         """Forget a result of another set."""
         self._points = {}
+        self.progress.say("")
         self.table.show_columns({})
         for widget in (self.table, self.plot, self.save_button):
             widget.hide()
 
-    def allow(self, *, has_values: bool, is_busy: bool = False) -> None:
-        """Let a person begin when there are reference values and nothing is going on."""
-        self.button.setEnabled(has_values and not is_busy)
+    def allow(self, *, has_values: bool, is_busy: bool = False, unless: str = "") -> None:
+        """Let a person begin when there are reference values and nothing is going on, `unless` something forbids it."""
+        self.button.setEnabled(has_values and not is_busy and not unless)
         self.button.setText("Comparing..." if is_busy else BUTTON)
-        self.button.setToolTip("Leaves each standard out and predicts it from all others." if has_values else NO_VALUES)
+        tip = "Leaves each standard out and predicts it from all others." if has_values else NO_VALUES
+        self.button.setToolTip(unless or tip)
+        self.progress.set_running(is_busy)
 
     def save(self, path: str | Path) -> None:
         """Write the table as CSV."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_bgremove.engine.mailbox import Letter
-from napari_bgremove.engine.spectra_separation import SpectraMethod
+from napari_bgremove.engine.spectra_method import SpectraMethod
 from napari_bgremove.viewer_layers.spectra_layers import put_spectra
 from napari_bgremove.widgets.engine_link import EngineLink
 from napari_bgremove.widgets.parts.latest_call import LatestCall
 from napari_bgremove.widgets.parts.signal_marks import Bands
 from napari_bgremove.widgets.spectra_clean_form import label_of_method
 from napari_bgremove.widgets.spectra_loading import LoadedSet
+from napari_bgremove.widgets.spectra_scratch import ScratchFolder
+from napari_bgremove.widgets.spectra_turns import SeparationTurns
 
 __all__ = ["Cleaning", "SpectraCleanings"]
 
@@ -60,25 +59,35 @@ class SpectraCleanings(QObject):
     Attributes
     ----------
     changed : Signal
+    progressed : Signal of (int, int, float)
+        Of a cleaning so many spectra of so many are done; seconds left.
+    made_one : Signal of Cleaning
+        It is there, and was kept and shown.
     ended : Signal
-        A cleaning is there, or has failed.
+        A cleaning is there, has failed, or is not wanted any more.
     failed : Signal of mapping
         What the engine said.
     """
 
     changed = Signal()
+    progressed = Signal(int, int, float)
+    made_one = Signal(object)
     ended = Signal()
     failed = Signal(object)
     broke = Signal(object)  # an exception of our own
 
     def __init__(self, viewer: Any, engine: EngineLink, parent: QObject) -> None:
         super().__init__(parent)
-        self._viewer, self._engine = viewer, engine
+        self._viewer = viewer
         self._set: LoadedSet | None = None
-        self._asked: tuple[int, LoadedSet, SpectraMethod, Bands] | None = None
-        self._folder: Path | None = None
-        self._count = 0
+        self._wanted: tuple[LoadedSet, SpectraMethod, Bands] | None = None
+        self._unread: Path | None = None
+        self.scratch = ScratchFolder(self)
         self.made: dict[str, Cleaning] = {}
+        self._turns = SeparationTurns(engine, self)
+        self._turns.progressed.connect(self.progressed)
+        self._turns.finished.connect(self._on_finished)
+        self._turns.failed.connect(self._on_engine_failed)
         self._loading = LatestCall(_load_parts, delay_ms=0, parent=self)
         self._loading.returned.connect(self._on_parts)
         self._loading.failed.connect(self._on_failed)
@@ -86,26 +95,29 @@ class SpectraCleanings(QObject):
     @property
     def is_busy(self) -> bool:
         """True while a cleaning is still to come."""
-        return self._asked is not None
+        return self._wanted is not None
 
     def take_set(self, loaded: LoadedSet) -> None:
         """Begin with another set; cleanings of the one before are forgotten, their layers stay."""
         for label in list(self.made):
             self._discard(label)
-        self._set, self._asked = loaded, None
-        self._loading.cancel()
+        self._set = loaded
         self.changed.emit()
-        self.ended.emit()
+        self.cancel()
 
     def start(self, how: SpectraMethod, bands: Bands) -> None:
         """Ask for a cleaning of the set."""
         assert self._set is not None
-        source = self._set.source.model_copy(update={"signal_bands": bands})
-        number = self._engine.ask(
-            "separate_spectra", self._on_reply, source=source.model_dump(mode="json"),
-            how=how.model_dump(mode="json"), out=str(self._new_folder()), read_at=self._set.read_at,
-        )  # fmt: skip
-        self._asked = number, self._set, how, bands
+        self._wanted = self._set, how, bands
+        self._turns.start(self._set, how, bands, self.scratch.make())
+
+    def cancel(self) -> None:
+        """Forget the cleaning that is to come."""
+        self._turns.cancel()
+        if self._loading.is_busy:
+            self._loading.cancel()
+            self._remove_unread()
+        self._end()
 
     def parts(self, bands: Bands) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """Return signal and background by label; what was made with other marks says so."""
@@ -114,19 +126,20 @@ class SpectraCleanings(QObject):
             for label, each in self.made.items()
         }
 
-    def _on_reply(self, reply: Letter) -> None:
-        if self._asked is None or reply.number != self._asked[0]:
-            return  # the set is another one by now
-        _, loaded, how, bands = self._asked
-        if reply.kind == "failed":
-            self._end()
-            self.failed.emit(reply.values)
-        else:
-            self._loading(loaded, how, bands, reply.values["files"], reply.values["record"])
+    def _on_finished(self, folder: str, record: Mapping[str, Any]) -> None:
+        assert self._wanted is not None
+        files = {name: str(Path(folder) / f"{name}.npy") for name in ("signal", "background")}
+        self._unread = Path(folder)
+        self._loading(*self._wanted, files, record)
+
+    def _on_engine_failed(self, values: Mapping[str, Any]) -> None:
+        self._end()
+        self.failed.emit(values)
 
     def _on_parts(self, result: tuple[LoadedSet, Cleaning, dict[str, NDArray[Any]]]) -> None:
         loaded, cleaning, parts = result
         if loaded is self._set:
+            self._unread = None
             self._discard(cleaning.label)
             self.made[cleaning.label] = cleaning
             put_spectra(
@@ -135,29 +148,27 @@ class SpectraCleanings(QObject):
             )  # fmt: skip
             self.changed.emit()
             self._end()
+            self.made_one.emit(cleaning)
 
     def _on_failed(self, error: Exception) -> None:
+        self._remove_unread()
         self._end()
         self.broke.emit(error)
 
     def _end(self) -> None:
-        self._asked = None
+        self._wanted = None
         self.ended.emit()
+
+    def _remove_unread(self) -> None:
+        """Remove what the engine has made and nobody will look at."""
+        if self._unread is not None:
+            shutil.rmtree(self._unread, ignore_errors=True)
+        self._unread = None
 
     def _discard(self, label: str) -> None:
         """Forget a cleaning, and the files that nothing else reads."""
         if (old := self.made.pop(label, None)) is not None:
             shutil.rmtree(Path(old.files["signal"]).parent, ignore_errors=True)
-
-    def _new_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="napari-bgremove-spectra-"))
-            # With this object or at the end of the process, whichever comes first.
-            self.destroyed.connect(weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True))
-        self._count += 1
-        folder = self._folder / str(self._count)
-        folder.mkdir()
-        return folder
 
 
 def _load_parts(

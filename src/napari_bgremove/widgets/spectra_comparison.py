@@ -1,21 +1,52 @@
-"""Cleanings of one set compared by a calibration, in the warm engine."""
+"""Cleanings of one set compared by a calibration, in the warm engine; those that are missing are made first."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_bgremove.engine.mailbox import Letter
-from napari_bgremove.engine.spectra_separation import SpectraMethod
+from napari_bgremove.engine.spectra_method import SpectraMethod
 from napari_bgremove.engine.spectra_source import Bands
 from napari_bgremove.widgets.engine_link import EngineLink
 from napari_bgremove.widgets.spectra_clean_form import label_of_method
 from napari_bgremove.widgets.spectra_cleanings import Cleaning
 from napari_bgremove.widgets.spectra_loading import LoadedSet
+from napari_bgremove.widgets.spectra_scratch import ScratchFolder
+from napari_bgremove.widgets.spectra_turns import SeparationTurns
 
 __all__ = ["SpectraComparison"]
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """What is compared: cleanings by label, and the files of those that are there."""
+
+    loaded: LoadedSet
+    bands: Bands
+    methods: dict[str, SpectraMethod]
+    files: dict[str, str]
+    made_here: list[Path] = field(default_factory=list)
+    number: int = 0
+
+    @property
+    def missing(self) -> list[str]:
+        """Labels of cleanings that are to be made."""
+        return [label for label in self.methods if label not in self.files]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Plain values that say what was compared."""
+        source = self.loaded.source.model_copy(update={"signal_bands": self.bands}).model_dump(mode="json")
+        return {
+            "source": source,
+            "cleanings": {label: how.model_dump(mode="json") for label, how in self.methods.items()},
+        }
 
 
 class SpectraComparison(QObject):
@@ -25,6 +56,8 @@ class SpectraComparison(QObject):
     ----------
     compared : Signal of (mapping, mapping, mapping)
         Columns of the table, points of its rows, and what they are of.
+    progressed : Signal of (str, int, int, float)
+        Of the cleaning of this name so many spectra of so many are done; seconds left.
     ended : Signal
         It is there, has failed, or is not wanted any more.
     failed : Signal of mapping
@@ -32,18 +65,24 @@ class SpectraComparison(QObject):
     """
 
     compared = Signal(object, object, object)
+    progressed = Signal(str, int, int, float)
     ended = Signal()
     failed = Signal(object)
 
     def __init__(self, engine: EngineLink, parent: QObject) -> None:
         super().__init__(parent)
         self._engine = engine
-        self._asked: tuple[int, dict[str, Any]] | None = None
+        self._wanted: _Wanted | None = None
+        self._scratch = ScratchFolder(self)
+        self._turns = SeparationTurns(engine, self)
+        self._turns.progressed.connect(self._on_progressed)
+        self._turns.finished.connect(self._on_cleaned)
+        self._turns.failed.connect(self._on_failed)
 
     @property
     def is_busy(self) -> bool:
         """True while a comparison is still to come."""
-        return self._asked is not None
+        return self._wanted is not None
 
     def start(self, loaded: LoadedSet, bands: Bands, made: Mapping[str, Cleaning], methods: Sequence[str]) -> None:
         """Compare the raw spectra of a set, cleanings of it, and more classical methods.
@@ -54,31 +93,53 @@ class SpectraComparison(QObject):
         for method in methods:
             how = SpectraMethod(method=method)
             wanted.setdefault(label_of_method(how), how)
-        cleanings = {
-            label: {"how": how.model_dump(mode="json"), "signal": _file_of(made.get(label), bands)}
-            for label, how in wanted.items()
-        }
-        source = loaded.source.model_copy(update={"signal_bands": bands}).model_dump(mode="json")
-        number = self._engine.ask(
-            "calibrate_spectra", self._on_reply, source=source, cleanings=cleanings, read_at=loaded.read_at
-        )
-        self._asked = number, {"source": source, "cleanings": {label: each["how"] for label, each in cleanings.items()}}
+        files = {label: each.files["signal"] for label, each in made.items() if each.bands == bands}
+        self._wanted = _Wanted(loaded, bands, wanted, files)
+        self._go_on(self._wanted)
 
     def cancel(self) -> None:
-        """Forget what was asked: the set is another one."""
-        self._asked = None
-        self.ended.emit()
+        """Forget what was asked: the set is another one, or a person does not want it any more."""
+        self._turns.cancel()
+        self._end()
+
+    def _go_on(self, wanted: _Wanted) -> None:
+        """Make the next cleaning that is missing, or ask for the table."""
+        if wanted.missing:
+            self._turns.start(wanted.loaded, wanted.methods[wanted.missing[0]], wanted.bands, self._scratch.make())
+            return
+        about = wanted.about
+        cleanings = {label: {"how": how, "signal": wanted.files[label]} for label, how in about["cleanings"].items()}
+        wanted.number = self._engine.ask(
+            "calibrate_spectra", self._on_reply, source=about["source"], cleanings=cleanings,
+            read_at=wanted.loaded.read_at,
+        )  # fmt: skip
+
+    def _on_progressed(self, done: int, count: int, seconds_left: float) -> None:
+        if self._wanted is not None:
+            self.progressed.emit(self._wanted.missing[0], done, count, seconds_left)
+
+    def _on_cleaned(self, folder: str, _record: Mapping[str, Any]) -> None:
+        assert self._wanted is not None
+        self._wanted.made_here.append(Path(folder))
+        self._wanted.files[self._wanted.missing[0]] = str(Path(folder) / "signal.npy")
+        self._go_on(self._wanted)
+
+    def _on_failed(self, values: Mapping[str, Any]) -> None:
+        self._end()
+        self.failed.emit(values)
 
     def _on_reply(self, reply: Letter) -> None:
-        if self._asked is None or reply.number != self._asked[0]:
+        if self._wanted is None or reply.number != self._wanted.number:
             return
-        about, self._asked = self._asked[1], None
+        about = self._wanted.about
+        self._end()
         if reply.kind == "failed":
             self.failed.emit(reply.values)
         else:
             self.compared.emit(reply.values["table"], reply.arrays, about)
+
+    def _end(self) -> None:
+        for folder in self._wanted.made_here if self._wanted is not None else ():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._wanted = None
         self.ended.emit()
-
-
-def _file_of(cleaning: Cleaning | None, bands: Bands) -> str | None:
-    return cleaning.files["signal"] if cleaning is not None and cleaning.bands == bands else None

@@ -7,7 +7,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.mailbox import Letter
+from napari_bgremove.engine.spectra_records import describe_record
 from napari_bgremove.engine.spectra_scripts import cleaning_as_command, cleaning_as_python
 from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.preferences import read_preferences
@@ -18,9 +20,10 @@ from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.fields import make_section
 from napari_bgremove.widgets.spectra_calibrate_form import CalibrateForm
 from napari_bgremove.widgets.spectra_clean_form import CleanForm
-from napari_bgremove.widgets.spectra_cleanings import SpectraCleanings
+from napari_bgremove.widgets.spectra_cleanings import Cleaning, SpectraCleanings
 from napari_bgremove.widgets.spectra_comparison import SpectraComparison
 from napari_bgremove.widgets.spectra_loading import LoadedSet, SetLoader
+from napari_bgremove.widgets.spectra_progress import CANCELLED
 from napari_bgremove.widgets.spectra_set_form import NOTHING, SpectraSetForm
 from napari_bgremove.widgets.spectra_training import SpectraTraining
 from napari_bgremove.widgets.spectra_view import SpectraView
@@ -29,6 +32,7 @@ from napari_bgremove.workspace import workspace_of
 __all__ = ["SpectraPanel"]
 
 NO_SET = "Open spectra first: files with repeated shots of several targets."
+COMPARING, CLEANING = "A comparison is going on; wait, or cancel it.", "A cleaning is going on; wait, or cancel it."
 # The others are a matter of judgement, and the verdict says of which.
 HOPELESS = ("too_few_targets",)
 
@@ -75,7 +79,14 @@ class SpectraPanel(Panel):
         """Take every spectrum of the set apart, as curves and as layers."""
         self._needed_set()
         self.cleanings.start(self.clean_form.how, self.view.bands)
+        self.clean_form.progress.begin("Asking the engine...")
         self._enable()
+
+    @reports_errors
+    def cancel_cleaning(self) -> None:
+        """Want the cleaning that goes on no more."""
+        self.cleanings.cancel()
+        self.clean_form.progress.say(CANCELLED)
 
     @reports_errors
     def train(self, folder: Path | None = None) -> None:
@@ -88,7 +99,14 @@ class SpectraPanel(Panel):
         """Calibrate on the raw spectra, on every cleaning with the marks of now, and on what is ticked."""
         made, ticked = self.cleanings.made, self.calibrate_form.ticked
         self.comparison.start(self._needed_set(), self.view.bands, made, ticked)
+        self.calibrate_form.progress.begin("")
         self._enable()
+
+    @reports_errors
+    def cancel_comparison(self) -> None:
+        """Want the comparison that goes on no more."""
+        self.comparison.cancel()
+        self.calibrate_form.progress.say(CANCELLED)
 
     @reports_errors
     def save_table(self, path: str | Path) -> None:
@@ -118,6 +136,7 @@ class SpectraPanel(Panel):
             self.message.show_text(f"Marks that do not lie on this axis were taken away: {said}.")
         self.cleanings.take_set(loaded)
         self.calibrate_form.clear()
+        self.clean_form.progress.say("")
         self.training.controls.enable(unless="")
         self._enable()
 
@@ -136,7 +155,16 @@ class SpectraPanel(Panel):
     def _on_cleanings_changed(self) -> None:
         self.view.show_parts(self.cleanings.parts(self.view.bands))
 
+    def _on_cleaned(self, cleaning: Cleaning) -> None:
+        seconds = describe_duration(cleaning.record["seconds"])
+        said = f"{cleaning.label}: {len(cleaning.signal)} spectra in {seconds}. {describe_record(cleaning.record)}"
+        self.clean_form.progress.say(said.strip())
+
+    def _on_cleaned_to_compare(self, label: str, done: int, count: int, seconds_left: float) -> None:
+        self.calibrate_form.progress.show_progress(done, count, seconds_left, what=f"{label}: ")
+
     def _on_compared(self, columns: Any, points: Any, about: Any) -> None:
+        self.calibrate_form.progress.say("")
         self.calibrate_form.show_result(columns, points, about)
         self.bring_into_view(self.calibrate_form.plot)
 
@@ -147,8 +175,14 @@ class SpectraPanel(Panel):
 
     def _enable(self) -> None:
         has_values = self.loaded is not None and self.loaded.spectra.composition is not None
-        self.clean_form.allow(is_there=self.loaded is not None, is_busy=self.cleanings.is_busy)
-        self.calibrate_form.allow(has_values=has_values, is_busy=self.comparison.is_busy)
+        cleaning, comparing = self.cleanings.is_busy, self.comparison.is_busy
+        self.clean_form.allow(is_there=self.loaded is not None, is_busy=cleaning, unless=COMPARING if comparing else "")
+        self.calibrate_form.allow(has_values=has_values, is_busy=comparing, unless=CLEANING if cleaning else "")
+
+    def _on_failed(self, values: Any) -> None:
+        for form in (self.clean_form, self.calibrate_form):
+            form.progress.say("")
+        self.message.show_failure(values)
 
     def _ask_for_set_file(self, layer: Any) -> None:
         if layer is None:
@@ -179,10 +213,15 @@ class SpectraPanel(Panel):
         self.loader.failed.connect(self._on_unreadable)
         self.view.marked.connect(self._on_cleanings_changed)
         self.clean_form.clean_requested.connect(self.clean)
+        self.clean_form.progress.cancel_requested.connect(self.cancel_cleaning)
+        self.calibrate_form.progress.cancel_requested.connect(self.cancel_comparison)
         self.cleanings.changed.connect(self._on_cleanings_changed)
+        self.cleanings.progressed.connect(self.clean_form.progress.show_progress)
+        self.cleanings.made_one.connect(self._on_cleaned)
+        self.comparison.progressed.connect(self._on_cleaned_to_compare)
         for work in (self.cleanings, self.comparison):
             work.ended.connect(self._enable)
-            work.failed.connect(self.message.show_failure)
+            work.failed.connect(self._on_failed)
         self.cleanings.broke.connect(self.message.show_error)
         self.training.start_requested.connect(self.train)
         self.training.form.attach_requested.connect(self._ask_for_run)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from napari_bgremove._validation import label_with_unit
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.rows import make_row
 from napari_bgremove.widgets.parts.separations_plot import Parts, SeparationsPlot
@@ -169,4 +170,4 @@ def _mean(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _axis_label(unit: str) -> str:
-    return f"wavelength ({unit})" if unit == "nm" else f"axis ({unit})" if unit else "axis"
+    return label_with_unit("wavelength" if unit == "nm" else "axis", unit)
