@@ -16,6 +16,7 @@ __all__ = [
     "check_same_shape",
     "describe_duration",
     "describe_shape",
+    "label_with_unit",
 ]
 
 
@@ -33,6 +34,11 @@ def describe_duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def label_with_unit(name: str, unit: str) -> str:
+    """Write what is on an axis or in a column: 'SiO2 (wt%)'; without a unit the name alone."""
+    return f"{name} ({unit})" if unit else name
 
 
 def check_positive(name: str, value: float, *, unit: str = "") -> None:

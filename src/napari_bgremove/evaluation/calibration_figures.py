@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_bgremove._validation import label_with_unit
 from napari_bgremove.evaluation.calibration_result import Calibration
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def draw_predictions(calibrations: Mapping[str, Calibration]) -> Figure:
         margin = 0.05 * float(np.ptp(ends))
         limits = (float(ends.min()) - margin, float(ends.max()) + margin)
         line[0].set(xlim=limits, ylim=limits)
-        line[0].set_ylabel(f"predicted {names[output]} ({calibration.unit})", fontsize=9)
+        line[0].set_ylabel(label_with_unit(f"predicted {names[output]}", calibration.unit), fontsize=9)
     return figure
 
 
@@ -68,7 +69,7 @@ def draw_rmse_bars(calibrations: Mapping[str, Calibration]) -> Figure:
         plot.hlines(best, places - 0.4, places + 0.4, color="black", linewidth=1.2, label="best of grid")
         plot.set_xticks(places, list(calibrations), rotation=45, ha="right", fontsize=8)
         plot.set_title(first.names[output], fontsize=10)
-        plot.set_ylabel(f"RMSE ({first.unit})", fontsize=9)
+        plot.set_ylabel(label_with_unit("RMSE", first.unit), fontsize=9)
     figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 
@@ -77,5 +78,5 @@ def _draw_output(plot: Axes, calibration: Calibration, output: int) -> None:
     values, predictions = calibration.points(output)
     plot.plot(values, predictions, ".", color="C1", markersize=4)
     plot.axline((float(values.mean()),) * 2, slope=1, color="black", linewidth=0.8)
-    plot.set_xlabel(f"{calibration.names[output]} ({calibration.unit})", fontsize=9)
+    plot.set_xlabel(label_with_unit(calibration.names[output], calibration.unit), fontsize=9)
     plot.text(0.04, 0.94, f"RMSE {calibration.rmse[output]:#.3g}", transform=plot.transAxes, va="top", fontsize=9)

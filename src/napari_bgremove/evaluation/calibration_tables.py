@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_bgremove._validation import check_choice
+from napari_bgremove._validation import check_choice, label_with_unit
 from napari_bgremove.evaluation.calibration_result import Calibration, compare_rmse
 from napari_bgremove.evaluation.card_writers import table_as_markdown
 
@@ -77,7 +77,7 @@ def calibrations_as_markdown(calibrations: Mapping[str, Calibration], *, referen
         nested = f"{line['rmse_nested']:#.3g}"
         cells.append(
             [
-                f"{line['output']} ({line['unit']})",
+                label_with_unit(line["output"], line["unit"]),
                 line["representation"],
                 str(line["standards"]),
                 f"**{nested}**" if line["rmse_nested"] == lowest[line["output"]] else nested,

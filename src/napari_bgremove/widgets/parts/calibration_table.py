@@ -8,6 +8,8 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
+from napari_bgremove._validation import label_with_unit
+
 __all__ = ["CalibrationTable"]
 
 _HEADS = {
@@ -75,7 +77,7 @@ class CalibrationTable(QTableWidget):
 def _texts(columns: Mapping[str, Sequence[Any]], row: int) -> list[str]:
     values = {name: column[row] for name, column in columns.items()}
     return [
-        f"{values['output']} ({values['unit']})",
+        label_with_unit(values["output"], values["unit"]),
         str(values["representation"]),
         f"{values['rmse_nested']:#.3g}",
         f"{values['rmse_best']:#.3g}",

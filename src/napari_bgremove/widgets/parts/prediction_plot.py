@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPen
 
+from napari_bgremove._validation import label_with_unit
 from napari_bgremove.widgets.parts.profile_plot import COLOURS, ProfilePlot
 
 __all__ = ["PredictionPlot"]
@@ -44,8 +45,8 @@ class PredictionPlot(ProfilePlot):
         both = np.concatenate([values, predictions])
         ends = np.array([both.min(), both.max()]) if both.size else np.empty(0)
         self._line.setData(ends, ends)
-        self.set_x_label(f"{output}, reference ({unit})")
-        self._plot.setLabel("left", f"predicted ({unit})")
+        self.set_x_label(label_with_unit(f"{output}, reference", unit))
+        self._plot.setLabel("left", label_with_unit("predicted", unit))
         self._plot.getPlotItem().enableAutoRange()
 
     def _wear(self, text: QColor, background: QColor) -> None:
