@@ -176,3 +176,27 @@ def test_real_chemcam_shots_leave_the_papers_channels(bgremove: Call, shared_dat
     assert called.code == 0, called.err
     assert "30 spectra of 1 target, 5485 channels" in called.out
     assert read_spectra_set(tmp_path / "parts" / "signal.npz").n_channels == 5485
+
+
+def test_what_the_header_of_chemcam_states_is_taken_and_said(bgremove: Call, shared_data: Path, tmp_path: Path) -> None:
+    (file,) = (shared_data / "libs" / "chemcam").glob("CL5*.csv")
+    options = ["--method", "chemcam", "--param", "sigmas", 2.5, "--json", tmp_path / "record.json"]
+    called = bgremove("spectra", "separate", file, *options, "--out", tmp_path / "parts")
+    assert called.code == 0, called.err
+    assert (
+        "ChemCam's steps with the parameters of the header: DNOISEITER 10, CONTINUUMUVMIN 6, CONTINUUMVISMIN 6, "
+        "CONTINUUMVNIRMIN 5." in called.out
+    )
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert (record["parameters"]["clips"], record["parameters"]["sigmas"]) == (10, 2.5)
+    assert record["parameters"]["lowest_levels"] == {"UV": 6, "VIO": 6, "VNIR": 5}
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["background.npz", "signal.npz"]
+    kept = read_spectra_set(tmp_path / "parts" / "signal.npz").provenance["separation"]
+    assert kept["stated_in_header"]["continuumvnirmin"] == 5
+
+
+def test_what_did_not_settle_is_said(bgremove: Call, spectra_file: Path, tmp_path: Path) -> None:
+    options = ["--method", "arpls", "--param", "max_iter", 1, "--out", tmp_path / "parts"]
+    called = bgremove("spectra", "separate", spectra_file, *options)
+    assert called.code == 0, called.err
+    assert "32 of 32 spectra did not reach the tolerance of the method ('tol') in its rounds" in called.out
