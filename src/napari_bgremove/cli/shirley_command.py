@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_bgremove import __version__
-from napari_bgremove.cli.options import JSON, check_writable, gate_options, write_json
+from napari_bgremove.cli.options import JSON, check_writable, write_json
 from napari_bgremove.cli.shots import Gate
 from napari_bgremove.cli.spectrum_options import (
     PARAMETERS_HELP,
@@ -19,6 +19,7 @@ from napari_bgremove.cli.spectrum_options import (
     make_parameters,
     read_sigma,
 )
+from napari_bgremove.cli.spectrum_source_options import spectrum_source_options
 from napari_bgremove.spectra.backgrounds import METHODS
 
 if TYPE_CHECKING:
@@ -87,28 +88,7 @@ _NONE_EXISTS = 3
     help="Where standard errors come from: column, of a table, called sigma, which is taken by default where there is "
     "one; poisson, for counts; scatter, of the samples in the anchors, which is what two anchors get otherwise.",
 )
-@click.option(
-    "--spectrum", "names", multiple=True, help="Name of a spectrum in a file with several; repeatable. All otherwise."
-)
-@click.option("--column", help="Column of a table to take in place of the first behind the energies.")
-@click.option("--dataset", help="Dataset in an HDF5 or netCDF-4 file; guessed and said otherwise.")
-@click.option(
-    "--axis",
-    "axis",
-    type=_PAIR,
-    metavar="FIRST STEP",
-    help="Energies of an image or map that has none; sample numbers otherwise.",
-)
-@click.option("--axis-dataset", help="Dataset with the energies in an HDF5 or netCDF-4 file.")
-@click.option("--axis-name", help="What the axis is, as 'kinetic energy'; what the file says otherwise.")
-@click.option("--axis-unit", help="Its unit; what the file says otherwise.")
-@click.option(
-    "--along",
-    type=click.Choice(["rows", "columns"]),
-    help="Images: whether every row (usual) or every column is a spectrum. HDF5 files are then read as images.",
-)
-@click.option("--frame", type=click.IntRange(min=0), help="Images: frame of a stack, counted from 0; all otherwise.")
-@gate_options
+@spectrum_source_options
 @click.option(
     "--out",
     required=True,

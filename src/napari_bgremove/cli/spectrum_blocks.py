@@ -24,7 +24,7 @@ from napari_bgremove.io.spectra import Spectrum
 from napari_bgremove.spectra.ends import End
 from napari_bgremove.spectra.sentences import describe_map
 
-__all__ = ["separate_in_blocks"]
+__all__ = ["read_blocks", "separate_in_blocks"]
 
 
 class _NothingToWriteError(Exception):
@@ -60,7 +60,7 @@ def separate_in_blocks(
     """
     (spectrum,) = loaded.spectra
     outcomes = (
-        separate_spectrum(block, method=method, ends=ends, parameters=parameters) for block in _read_blocks(spectrum)
+        separate_spectrum(block, method=method, ends=ends, parameters=parameters) for block in read_blocks(spectrum)
     )
     figures: list[Mapping[str, Any]] = []
     written: dict[str, Path] = {}
@@ -85,7 +85,7 @@ def separate_in_blocks(
     return whole, {**written, **write_summaries(whole, files, loaded, provenance)}
 
 
-def _read_blocks(spectrum: Spectrum) -> Iterator[Spectrum]:
+def read_blocks(spectrum: Spectrum) -> Iterator[Spectrum]:
     """Yield the map along its first dimension, in the blocks of its dask array, each read when it is its turn."""
     lazy: Any = spectrum.intensity
     for first, stop in pairwise(accumulate(lazy.chunks[0], initial=0)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +20,7 @@ __all__ = [
     "SIGMA_COLUMN",
     "EndpointType",
     "choose_sigma",
+    "convert_parameters",
     "make_ends",
     "make_parameters",
     "read_sigma",
@@ -81,6 +82,11 @@ def make_ends(
 def make_parameters(method: str, given: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return parameters of a method in the kind of their defaults."""
     defaults = {name: value for name, value in METHODS[method].parameters.items() if name != "sigma"}
+    return convert_parameters(method, given, defaults)
+
+
+def convert_parameters(method: str, given: Sequence[tuple[str, str]], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in the kind of their defaults; another name, or a word for a number, is a usage error."""
     for name, _ in given:
         if name not in defaults:
             known = f"the parameters {', '.join(defaults)}" if defaults else "no parameters"

@@ -29,6 +29,7 @@ __all__ = [
     "Outcome",
     "describe_map_record",
     "name_files",
+    "number_spectra",
     "separate_spectrum",
     "write_outcome",
     "write_summaries",
@@ -114,15 +115,17 @@ def separate_spectrum(
     return Outcome(spectrum, _say_others(method, separation, figures), figures, separation)
 
 
-def name_files(out: Path, loaded: LoadedSpectra, *, suffix: str) -> list[dict[str, Path]]:
-    """Name what each spectrum becomes; several get their own names behind that of `out`."""
+def name_files(
+    out: Path, loaded: LoadedSpectra, *, suffix: str, images: Sequence[str] = (*CURVES, "status")
+) -> list[dict[str, Path]]:
+    """Name what each spectrum becomes; several get their own names behind that of `out`, and a map its `images`."""
     if len(loaded.spectra) == 1:
         outs = [out]
     else:
         names = make_unique([re.sub(r"[^\w.+-]+", "_", one.label).strip("_.") or "spectrum" for one in loaded.spectra])
         outs = [out.with_name(f"{out.stem}-{name}{out.suffix or '.csv'}") for name in names]
     return [
-        {"table": target, **(_name_images(target, suffix) if spectrum.intensity.ndim > 1 else {})}
+        {"table": target, **(_name_images(target, suffix, images) if spectrum.intensity.ndim > 1 else {})}
         for target, spectrum in zip(outs, loaded.spectra, strict=True)
     ]
 
@@ -153,7 +156,7 @@ def write_summaries(
     """Write what a map has one value of for every spectrum: a table of its figures, and an image of its statuses."""
     spectrum = outcome.spectrum
     record = describe_map_record(provenance, loaded, spectrum)
-    columns = _number(spectrum.intensity.shape[:-1], loaded.index_names) | {
+    columns = number_spectra(spectrum.intensity.shape[:-1], loaded.index_names) | {
         name: np.ravel(values) for name, values in outcome.figures.items()
     }
     table = write_columns(files["table"], columns, provenance=record)
@@ -172,11 +175,11 @@ def describe_map_record(provenance: Mapping[str, Any], loaded: LoadedSpectra, sp
     return {**provenance, "unit": loaded.unit, "axis": _describe_axis(spectrum)}
 
 
-def _name_images(table: Path, suffix: str) -> dict[str, Path]:
-    return {name: table.with_name(f"{table.stem}-{name}{suffix}") for name in (*CURVES, "status")}
+def _name_images(table: Path, suffix: str, images: Sequence[str]) -> dict[str, Path]:
+    return {name: table.with_name(f"{table.stem}-{name}{suffix}") for name in images}
 
 
-def _number(shape: Sequence[int], names: Sequence[str]) -> dict[str, NDArray[np.intp]]:
+def number_spectra(shape: Sequence[int], names: Sequence[str]) -> dict[str, NDArray[np.intp]]:
     """Return the place of every spectrum of a map, as columns of a table."""
     return {name: places.ravel() for name, places in zip(names[-len(shape) :], np.indices(shape), strict=True)}
 

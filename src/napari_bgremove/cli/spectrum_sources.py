@@ -20,7 +20,7 @@ from napari_bgremove.io.images import ImageStack, open_images
 from napari_bgremove.io.readers import detect_kind
 from napari_bgremove.io.spectra import Spectrum, read_spectra
 
-__all__ = ["LoadedSpectra", "SpectrumChoice", "load_spectra"]
+__all__ = ["LoadedSpectra", "SpectrumChoice", "load_spectra", "refuse_options"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _is_image(path: Path) -> bool:
 
 def _load_image(path: Path, choice: SpectrumChoice, *, lazy: bool) -> LoadedSpectra:
     named = {"--spectrum": choice.names, "--column": choice.column, "--axis-dataset": choice.axis_dataset}
-    _refuse(named, f"spectra; '{path.name}' is read as an image")
+    refuse_options(named, f"spectra; '{path.name}' is read as an image")
     stack = open_images(path, dataset=choice.dataset)
     image = _read_frames(stack, choice, lazy=lazy)
     spectral_axis, across = (-2, "column") if choice.along == "columns" else (-1, "row")
@@ -145,14 +145,17 @@ def _load_spectra(path: Path, choice: SpectrumChoice, *, lazy: bool) -> LoadedSp
     gate = choice.gate
     marks = {"--valid-mask": gate.valid_mask, "--gap": gate.gap_values, "--saturation": gate.saturation}
     kind = f"images; '{path.name}' is read as spectra (an HDF5 file becomes an image by --along)"
-    _refuse({"--frame": choice.frame, **marks}, kind)
-    _refuse({"--axis-dataset": choice.axis and choice.axis_dataset}, "energies in the file; found --axis as well")
+    refuse_options({"--frame": choice.frame, **marks}, kind)
+    refuse_options(
+        {"--axis-dataset": choice.axis and choice.axis_dataset}, "energies in the file; found --axis as well"
+    )
     spectra = read_spectra(path, dataset=choice.dataset, axis=choice.axis_dataset or choice.axis, lazy=lazy)
     picked = [_adapt(path, spectrum, choice) for spectrum in _pick(path, spectra, choice.names)]
     return LoadedSpectra(tuple(picked), index_names=("spectrum",) if picked[0].intensity.ndim == 2 else ("y", "x"))
 
 
-def _refuse(options: Mapping[str, Any], kind: str) -> None:
+def refuse_options(options: Mapping[str, Any], kind: str) -> None:
+    """Raise a usage error for the first option that was given, and is for another `kind`."""
     for option, value in options.items():
         if value not in (None, ()):
             msg = f"{option} is for {kind}."
