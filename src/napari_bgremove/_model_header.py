@@ -1,6 +1,6 @@
 """What a model file says of itself, read without torch: all that a window needs before it hands the file on.
 
-The tensors, their checksum and the self-test are the business of `learning.model_file`.
+The tensors and the self-test are the business of `learning.model_file`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
 
 from napari_bgremove.errors import ModelFileError
 
 __all__ = [
     "KEY",
+    "SUBJECTS",
     "check_model_file",
     "damaged",
+    "digest_tensors",
+    "find_subject",
     "open_model_file",
     "parse_description",
     "parse_header",
@@ -28,6 +34,10 @@ __all__ = [
 
 KEY = "napari_bgremove"
 FORMAT = 1
+#: What is taken apart by a network of each family.
+SUBJECTS: Mapping[str, str] = MappingProxyType(
+    {"c4_unet": "images", "plain_unet": "images", "spectroscopy_net": "spectra", "prior_guided": "signals"}
+)
 _LENGTH_BYTES = 8
 _MAX_HEADER = 8 * 2**20
 _MAX_FILE = 2 * 2**30
@@ -111,6 +121,23 @@ def parse_description(name: str, header: Mapping[str, Any]) -> Any:
         )
         raise ModelFileError(msg)
     return description
+
+
+def find_subject(description: Any) -> str | None:
+    """Return what the network named in a description takes apart; None for one that is not ours."""
+    network = description.get("network") if isinstance(description, dict) else None
+    family = network.get("family") if isinstance(network, dict) else None
+    return SUBJECTS.get(family) if isinstance(family, str) else None
+
+
+def digest_tensors(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Return the checksum of tensors: names, shapes, types and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.shape} torch.{tensor.dtype}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
 
 
 def text_digest(text: str) -> str:

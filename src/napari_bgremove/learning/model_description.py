@@ -1,4 +1,4 @@
-"""What the description inside a model file must say, for images and for spectra.
+"""What the description inside a model file must say, for images, for spectra and for signals.
 
 The description decides how weights are applied, so every field has a type and
 a range; a field nobody knows is refused.
@@ -6,19 +6,23 @@ a range; a field nobody knows is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from napari_bgremove.learning.networks import NetworkSpec, SpectroscopyNetSpec
+from napari_bgremove.learning.networks import NetworkSpec, PriorGuidedSpec, SpectroscopyNetSpec
+from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
 __all__ = [
     "BlockDescription",
+    "Description",
     "ModelDescription",
+    "SignalModelDescription",
     "SpectraModelDescription",
     "describe_blocks",
     "describe_channels",
@@ -112,6 +116,53 @@ class SpectraModelDescription(_Description):
             msg = f"the signal channels must rise and end before {sum(channels)}"
             raise ValueError(msg)
         return self
+
+
+def _refuse_unknown(values: Any) -> Any:
+    # Of a plain dataclass pydantic lets unknown names pass.
+    unknown = set(values) - {field.name for field in fields(PriorGuidedSpec)} if isinstance(values, Mapping) else ()
+    if unknown:
+        msg = f"'{str(min(map(str, unknown)))[:80]}' is not known"
+        raise ValueError(msg)
+    return values
+
+
+class SignalModelDescription(_Description):
+    """What the model file of a denoiser says about itself.
+
+    Attributes
+    ----------
+    network : PriorGuidedSpec
+    batch_size : int
+        Signals of a training batch. With one, the statistics of each signal
+        by itself ("signal") are those it was trained with; with more, the
+        running ones ("fixed").
+    source : str
+        Name of the generator of its pairs, or "rows": measured signals without labels.
+    length : int
+        Samples of the signals it was trained on; others are taken, too.
+    noise : float
+        Standard deviation of the noise in what the network was trained on: a
+        signal is brought to this noise before it is denoised.
+    centred : bool
+        The median of each signal was taken off before, and put back after.
+    loss : str
+        What was minimised.
+    """
+
+    subject: ClassVar[str] = "signals"
+
+    network: Annotated[PriorGuidedSpec, BeforeValidator(_refuse_unknown)]
+    batch_size: Annotated[int, Field(ge=1, le=10**6)]
+    source: Name
+    length: Annotated[int, Field(ge=SHORTEST_SIGNAL, le=2**20)]
+    noise: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    centred: bool = False
+    loss: Literal["mse", "smooth_l1"]
+
+
+#: Any description a model file can hold.
+Description = ModelDescription | SpectraModelDescription | SignalModelDescription
 
 
 def describe_blocks(spectra: SpectraSet, scales: Sequence[float]) -> tuple[BlockDescription, ...]:

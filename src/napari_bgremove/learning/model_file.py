@@ -10,12 +10,11 @@ checkpoint is the same file with the optimizer's moments added.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar
 
 import safetensors.torch
 import torch
@@ -26,6 +25,8 @@ from napari_bgremove._files import atomic_write
 from napari_bgremove._model_header import (
     KEY,
     damaged,
+    digest_tensors,
+    find_subject,
     open_model_file,
     parse_description,
     parse_header,
@@ -33,17 +34,25 @@ from napari_bgremove._model_header import (
     text_digest,
 )
 from napari_bgremove.errors import ModelFileError
-from napari_bgremove.learning.model_description import ModelDescription, SpectraModelDescription
-from napari_bgremove.learning.networks import AdditiveNetwork, Network, SpectroscopyNet, build_network
+from napari_bgremove.learning.model_description import (
+    Description,
+    ModelDescription,
+    SignalModelDescription,
+    SpectraModelDescription,
+)
+from napari_bgremove.learning.networks import AdditiveNetwork, Network, PriorGuidedNet, SpectroscopyNet, build_network
 from napari_bgremove.learning.self_test import measure_deviation, predict_pattern
 
 __all__ = [
     "LoadedModel",
+    "LoadedSignalModel",
     "LoadedSpectraModel",
     "ModelDescription",
+    "SignalModelDescription",
     "SpectraModelDescription",
     "read_description",
     "read_model",
+    "read_signal_model",
     "read_spectra_model",
     "write_model",
 ]
@@ -51,9 +60,8 @@ __all__ = [
 # The tolerance bioimage.io uses for its own test tensors.
 _SELFTEST_TOLERANCE = 1e-3
 
-Description = ModelDescription | SpectraModelDescription
-AnyNetwork = TypeVar("AnyNetwork", AdditiveNetwork, SpectroscopyNet)
-AnyDescription = TypeVar("AnyDescription", ModelDescription, SpectraModelDescription)
+AnyNetwork = TypeVar("AnyNetwork", AdditiveNetwork, SpectroscopyNet, PriorGuidedNet)
+AnyDescription = TypeVar("AnyDescription", ModelDescription, SpectraModelDescription, SignalModelDescription)
 
 # What AdamW and SGD remember of each parameter.
 _MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
@@ -67,9 +75,9 @@ class _Loaded(Generic[AnyNetwork, AnyDescription]):
 
     Attributes
     ----------
-    network : AdditiveNetwork or SpectroscopyNet
+    network : AdditiveNetwork, SpectroscopyNet or PriorGuidedNet
         On the CPU, in evaluation mode.
-    description : ModelDescription or SpectraModelDescription
+    description : ModelDescription, SpectraModelDescription or SignalModelDescription
     sha256 : str
         Of the tensors: names the model in provenance.
     training : mapping of str to Tensor
@@ -94,6 +102,10 @@ class LoadedModel(_Loaded[AdditiveNetwork, ModelDescription]):
 
 class LoadedSpectraModel(_Loaded[SpectroscopyNet, SpectraModelDescription]):
     """A network for spectra, with its description."""
+
+
+class LoadedSignalModel(_Loaded[PriorGuidedNet, SignalModelDescription]):
+    """A denoiser of signals, with its description."""
 
 
 def write_model(
@@ -158,6 +170,11 @@ def read_spectra_model(path: str | os.PathLike[str]) -> LoadedSpectraModel:
     return LoadedSpectraModel(**_read(Path(path), SpectraModelDescription))
 
 
+def read_signal_model(path: str | os.PathLike[str]) -> LoadedSignalModel:
+    """Read the model file of a denoiser and prove that it is whole; errors as for `read_model`."""
+    return LoadedSignalModel(**_read(Path(path), SignalModelDescription))
+
+
 def _read(path: Path, kind: type[AnyDescription]) -> dict[str, Any]:
     """Return what a loaded model consists of, by the names of its fields."""
     header, content = _read_whole(path)
@@ -193,12 +210,7 @@ def _read(path: Path, kind: type[AnyDescription]) -> dict[str, Any]:
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
+    return digest_tensors({name: tensor.numpy() for name, tensor in tensors.items()})
 
 
 def _read_whole(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -210,7 +222,7 @@ def _read_whole(path: Path) -> tuple[dict[str, Any], bytes]:
 
 def _describe(path: Path, header: Mapping[str, Any], kind: type[AnyDescription]) -> AnyDescription:
     raw = parse_description(path.name, header)
-    subject = _subject_of(raw)
+    subject = find_subject(raw)
     if subject not in (None, kind.subject):
         msg = f"'{path.name}' must be a model for {kind.subject}; found one for {subject}. Choose another file."
         raise ModelFileError(msg)
@@ -222,21 +234,6 @@ def _describe(path: Path, header: Mapping[str, Any], kind: type[AnyDescription])
         reason = first["msg"].removeprefix("Value error, ")
         msg = f"'{path.name}' has an invalid description: '{where}': {reason}."
         raise ModelFileError(msg) from error
-
-
-def _subject_of(raw: Any) -> str | None:
-    """Return what the named architecture takes apart; None for one that is not ours."""
-    network = raw.get("network") if isinstance(raw, dict) else None
-    family = network.get("family") if isinstance(network, dict) else None
-    kinds: tuple[type[Description], ...] = (ModelDescription, SpectraModelDescription)
-    families = {kind.subject: _families_of(kind) for kind in kinds}
-    return next((subject for subject, known in families.items() if family in known), None)
-
-
-def _families_of(kind: type[Description]) -> tuple[Any, ...]:
-    spec = kind.model_fields["network"].annotation
-    assert spec is not None  # both are annotated above
-    return get_args(spec.model_fields["family"].annotation)
 
 
 def _check_table(path: Path, header: Mapping[str, Any], network: Network) -> None:

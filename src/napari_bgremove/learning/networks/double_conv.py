@@ -8,10 +8,9 @@ from torch.nn import functional
 from napari_bgremove.learning.networks.shrinkage import make_activation
 from napari_bgremove.learning.networks.signal_norm import SignalNorm, Unnormalized
 from napari_bgremove.numpy_network.spec import NormMode, PriorGuidedSpec
+from napari_bgremove.numpy_network.weights import KERNEL
 
 __all__ = ["DoubleConv", "convolve_each"]
-
-TAPS = 3
 
 
 class DoubleConv(nn.Module):
@@ -28,10 +27,10 @@ class DoubleConv(nn.Module):
     def __init__(self, inputs: int, middle: int, outputs: int, spec: PriorGuidedSpec) -> None:
         super().__init__()
         normalize = SignalNorm if spec.normalized else lambda _channels: Unnormalized()
-        self.conv1 = nn.Conv1d(inputs, middle, TAPS, padding=TAPS // 2)
+        self.conv1 = nn.Conv1d(inputs, middle, KERNEL, padding=KERNEL // 2)
         self.norm1 = normalize(middle)
         self.shrink1 = make_activation(spec, middle)  # the ReLU, if it is one, has no parameters
-        self.conv2 = nn.Conv1d(middle, outputs, TAPS, padding=TAPS // 2)
+        self.conv2 = nn.Conv1d(middle, outputs, KERNEL, padding=KERNEL // 2)
         self.norm2 = normalize(outputs)
         self.shrink2 = make_activation(spec, outputs)
 

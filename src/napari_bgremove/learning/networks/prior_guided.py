@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_bgremove._validation import check_choice, describe_shape
-from napari_bgremove.learning.networks.double_conv import TAPS, DoubleConv
+from napari_bgremove.learning.networks.double_conv import DoubleConv
 from napari_bgremove.learning.networks.wiener import measure_impulse_response
 from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, NormMode, PriorGuidedSpec
+from napari_bgremove.numpy_network.weights import FIRST_BETA, KERNEL
 
 __all__ = ["PriorEncoder", "PriorGuidedNet"]
 
-_FIRST_BETA = 0.5
 _NORMS = ("fixed", "batch", "signal")
 
 
@@ -43,7 +43,7 @@ class PriorEncoder(nn.Module):
         x = self.inc(h0, norm)
         for block in (self.down1, self.down2, self.down3):
             x = block(functional.max_pool1d(x, 2), norm)
-        return functional.adaptive_max_pool1d(x, TAPS)
+        return functional.adaptive_max_pool1d(x, KERNEL)
 
 
 class PriorGuidedNet(nn.Module):
@@ -81,7 +81,7 @@ class PriorGuidedNet(nn.Module):
         self.outc = nn.Conv1d(w, 1, 1)
         if spec.prior != "off":
             self.prior = PriorEncoder(spec)
-            self.beta = nn.Parameter(torch.tensor(_FIRST_BETA))
+            self.beta = nn.Parameter(torch.tensor(FIRST_BETA))
 
     @property
     def pattern_shape(self) -> tuple[int]:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from napari_bgremove.learning.networks.wiener import measure_local_moments
 from napari_bgremove.numpy_network.spec import PriorGuidedSpec
+from napari_bgremove.numpy_network.weights import FIRST_LAMBDA
 
 __all__ = ["AdaptiveShrinkage", "LearntShrinkage", "make_activation"]
 
-# softplus of it is 0.13, of features that have variance 1.
-_FIRST_THETA = -2.0
+_FIRST_THETA = math.log(math.expm1(FIRST_LAMBDA))
 Shrink = Callable[[Tensor, Tensor], Tensor]
 
 

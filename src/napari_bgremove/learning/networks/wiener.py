@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["measure_impulse_response", "measure_local_moments", "wiener_filter"]
+from napari_bgremove.numpy_network.prior import REGULARIZATION
 
-# Of the mean power of a signal, added to that of each of its frequencies before division.
-_REGULARIZATION = 1e-6
+__all__ = ["measure_impulse_response", "measure_local_moments", "wiener_filter"]
 
 
 def measure_local_moments(x: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -36,14 +35,17 @@ def wiener_filter(x: Tensor, window: int) -> Tensor:
 
 @torch.no_grad()
 def measure_impulse_response(x: Tensor, window: int) -> Tensor:
-    """Return h0 = |IFFT(FFT(wiener(x)) / FFT(x))| of each signal of (B, C, L).
+    """Return h0 = |IFFT(FFT(wiener(x)) / FFT(x))| of each signal of (B, C, L), zero for a signal that is zero.
 
     The division is regularised, W X* / (|X|^2 + 1e-6 mean|X|^2): a frequency
-    that is absent from the signal says nothing of the filter. h0 is data: no
-    gradient goes back to the signal.
+    that is absent from the signal says nothing of the filter. In double
+    precision where the device has it: where X is small, single precision would
+    not tell W / X. h0 is data: no gradient goes back to the signal.
     """
-    spectrum, filtered = torch.fft.fft(x), torch.fft.fft(wiener_filter(x, window))
-    power = spectrum.abs().square()
-    floor = (_REGULARIZATION * power.mean(-1, keepdim=True)).clamp_min(torch.finfo(x.dtype).tiny)
-    response: Tensor = torch.fft.ifft(filtered * spectrum.conj() / (power + floor)).abs()
+    precise = x if x.device.type == "mps" else x.double()
+    spectrum, filtered = torch.fft.rfft(precise), torch.fft.rfft(wiener_filter(precise, window))
+    # The mean of |X|^2 over all frequencies is the sum of x^2 (Parseval).
+    floor = REGULARIZATION * precise.square().sum(-1, keepdim=True)
+    power = (spectrum.abs().square() + floor).clamp_min(torch.finfo(precise.dtype).tiny)
+    response: Tensor = torch.fft.irfft(filtered * spectrum.conj() / power, n=x.shape[-1]).abs().to(x.dtype)
     return response
