@@ -161,6 +161,17 @@ def test_the_cosine_falls_from_the_full_rate_to_zero(tiny_sums: Any) -> None:
     assert rates == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_staircase_follows_a_cosine_in_stairs_down_and_up_again(tiny_sums: Any) -> None:
+    """CosineAnnealingLR(T_max=2, eta_min=0.1) of torch, stepped once per 3 epochs."""
+    training = _training(
+        tiny_sums(4), learning_rate=0.5, schedule="staircase", stair_epochs=3, stairs=2, lowest_rate=0.1, epochs=15
+    )
+    rates = []
+    for training.epoch in range(15):
+        rates.append(training.learning_rate())
+    assert rates == pytest.approx([0.5] * 3 + [0.3] * 3 + [0.1] * 3 + [0.3] * 3 + [0.5] * 3)
+
+
 @pytest.mark.parametrize("literal", [True, False])
 def test_a_dead_head_stops_the_training_with_its_reason(tiny_sums: Any, literal: bool) -> None:
     network = build_network(SPEC.model_copy(update={"literal_head": literal}), seed=0)
@@ -221,7 +232,7 @@ def test_bfloat16_computes_in_mixed_precision_and_keeps_float32_weights(tiny_sum
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"schedule": "linear"}, "'schedule' must be one of constant, cosine; found 'linear'"),
+        ({"schedule": "linear"}, "'schedule' must be one of constant, cosine, staircase; found 'linear'"),
         ({"precision": "float16"}, "'precision' must be one of float32, bfloat16; found 'float16'"),
         ({"batch_size": 0}, "'batch_size' must be above zero; found 0"),
         ({"epochs": -1}, "'epochs' must be above zero; found -1"),

@@ -1,4 +1,4 @@
-"""How to train: the numbers of the loop, and the optimizer they ask for."""
+"""How to train: the numbers of the loop, and the optimizer and the learning rate they ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import nn
 
 from napari_bgremove._validation import check_choice, check_positive, check_range
 
-__all__ = ["TrainOptions", "build_optimizer"]
+__all__ = ["TrainOptions", "build_optimizer", "find_learning_rate"]
+
+SCHEDULES = ("constant", "cosine", "staircase")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class TrainOptions:
     epochs, batch_size : int
     learning_rate, weight_decay : float
     optimizer : {"adamw", "sgd"}
+        Without weight decay AdamW is Adam.
     momentum : float
         Of SGD; AdamW has none.
     clip_norm : float
@@ -29,8 +32,12 @@ class TrainOptions:
         larger; infinity leaves it alone.
     warmup_steps : int
         Steps over which the learning rate rises linearly from zero.
-    schedule : {"constant", "cosine"}
-        The paper's is constant; cosine falls to zero at the last step.
+    schedule : {"constant", "cosine", "staircase"}
+        The paper's is constant; cosine falls to zero at the last step;
+        staircase stays for `stair_epochs` epochs on each stair of a cosine that
+        reaches `lowest_rate` after `stairs` of them, and rises again.
+    stair_epochs, stairs : int
+    lowest_rate : float
     seed : int
         Order of the samples; the same for every process of a run.
     precision : {"float32", "bfloat16"}
@@ -50,17 +57,20 @@ class TrainOptions:
     clip_norm: float = math.inf
     warmup_steps: int = 0
     schedule: str = "constant"
+    stair_epochs: int = 10
+    stairs: int = 10
+    lowest_rate: float = 0.0
     seed: int = 0
     precision: str = "float32"
     at_once: int | None = None
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, ("adamw", "sgd"))
-        check_choice("schedule", self.schedule, ("constant", "cosine"))
+        check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, ("float32", "bfloat16"))
-        for name in ("epochs", "batch_size", "learning_rate"):
+        for name in ("epochs", "batch_size", "learning_rate", "stair_epochs", "stairs"):
             check_positive(name, getattr(self, name))
-        for name in ("weight_decay", "warmup_steps", "seed"):
+        for name in ("weight_decay", "warmup_steps", "lowest_rate", "seed"):
             check_range(name, getattr(self, name), 0, math.inf)
         check_range("momentum", self.momentum, 0, 1)
         if not self.clip_norm > 0:
@@ -76,3 +86,28 @@ def build_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Op
     if options.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=options.momentum, weight_decay=decay)
     return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+
+
+def find_learning_rate(options: TrainOptions, *, done: int, steps: int) -> float:
+    """Return the rate of the coming step: warm-up, then the schedule.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    done : int
+        Steps before it, counted from the first epoch.
+    steps : int
+        Of an epoch.
+    """
+    rate = options.learning_rate
+    if done < options.warmup_steps:
+        return rate * (done + 1) / options.warmup_steps
+    if options.schedule == "cosine":
+        total = options.epochs * steps
+        left = (done - options.warmup_steps) / max(total - options.warmup_steps, 1)
+        return rate * 0.5 * (1 + math.cos(math.pi * min(left, 1)))
+    if options.schedule == "staircase":
+        stair = done // (steps * options.stair_epochs)
+        height = 0.5 * (1 + math.cos(math.pi * stair / options.stairs))
+        return options.lowest_rate + (rate - options.lowest_rate) * height
+    return rate

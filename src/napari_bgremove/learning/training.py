@@ -22,7 +22,7 @@ from napari_bgremove.errors import ComputeError
 from napari_bgremove.learning.datasets import Dataset
 from napari_bgremove.learning.devices import halve_on_out_of_memory
 from napari_bgremove.learning.distributed import Ranks
-from napari_bgremove.learning.train_options import TrainOptions, build_optimizer
+from napari_bgremove.learning.train_options import TrainOptions, build_optimizer, find_learning_rate
 
 __all__ = ["BatchSplit", "EpochDone", "Objective", "Progress", "StepDone", "TrainOptions", "Training"]
 
@@ -138,15 +138,7 @@ class Training:
 
     def learning_rate(self) -> float:
         """Return the rate of the coming step: warm-up, then the schedule."""
-        done = self.epoch * self.steps + self.step
-        total = self.options.epochs * self.steps
-        rate = self.options.learning_rate
-        if done < self.options.warmup_steps:
-            return rate * (done + 1) / self.options.warmup_steps
-        if self.options.schedule == "cosine":
-            left = (done - self.options.warmup_steps) / max(total - self.options.warmup_steps, 1)
-            return rate * 0.5 * (1 + math.cos(math.pi * min(left, 1)))
-        return rate
+        return find_learning_rate(self.options, done=self.epoch * self.steps + self.step, steps=self.steps)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return tensors and numbers from which `restore` goes on bit for bit."""
