@@ -93,6 +93,21 @@ def test_a_row_that_is_not_ok_says_why_and_stands_out(table: BackgroundTable) ->
     assert isinstance(colours[2], QColor)
 
 
+def test_why_is_found_out_when_somebody_asks_and_not_before(table: BackgroundTable) -> None:
+    asked: list[str] = []
+
+    def explain() -> str:
+        asked.append("why")
+        return "Solved."
+
+    for area in (1.0, 2.0):  # first shown, then updated in place
+        table.set_rows([replace(ROWS[0], area=area, explain=explain)])
+        QApplication.processEvents()
+    assert not asked
+    assert data(table, 0, 2, Qt.ItemDataRole.ToolTipRole) == "Solved."
+    assert asked
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_warning_can_be_read_in_every_theme(qtbot: Any, theme: str) -> None:
     window = QWidget()

@@ -139,6 +139,19 @@ def test_an_anchor_is_dragged_by_its_handle_on_the_image(qtbot: Any, viewer: Any
     assert_allclose(drawn.plot.anchors, drawn.windows)
 
 
+def test_the_handles_follow_a_line_and_the_sliders_are_left_alone(qtbot: Any, viewer: Any, drawn: ProfilePanel) -> None:
+    handles, told = viewer.layers["core level - anchors"], []
+    handles.events.data.connect(told.append)
+    ranges = viewer.dims.range
+    drawn.sources.lines_choice.layer.data = [np.array([[50.0, 30.0], [50.0, 200.0]])]
+    qtbot.waitUntil(lambda: np.allclose(handles.data[:, 0], 50), timeout=20_000)
+    along = drawn.fits[0].axis.to_positions(np.ravel(drawn.windows))
+    assert_allclose(handles.data[:, 1], 30 + along / 0.05)
+    assert_allclose(handles.extent.data, [handles.data.min(axis=0), handles.data.max(axis=0)])
+    assert not told, "for which the viewer would measure all layers anew"
+    assert viewer.dims.range == ranges
+
+
 def test_several_lines_and_methods_stand_side_by_side_in_their_colours(
     qtbot: Any, drawn: ProfilePanel, tick: Callable[[Any], None]
 ) -> None:
