@@ -55,9 +55,11 @@ def forward_convolution(x: Array, kernel: Array, bias: Array, *, padding: int = 
     if outputs < 1:
         msg = f"'x' must be as long as the kernel; found {length} samples, {padding} zeros each side, {taps} taps."
         raise ValueError(msg)
-    seen = np.zeros((batch, channels, taps, outputs), x.dtype)
+    seen = np.empty((batch, channels, taps, outputs), x.dtype)
     for tap, (here, there) in enumerate(_overlaps(length, outputs, taps, padding)):
         seen[:, :, tap, there] = x[:, :, here]
+        seen[:, :, tap, : there.start] = 0
+        seen[:, :, tap, there.stop :] = 0
     seen = seen.reshape(batch, channels * taps, outputs)
     # One matrix product per signal: the fast way through BLAS, and the same for one kernel and for many.
     y = np.matmul(_as_matrix(kernel), seen)

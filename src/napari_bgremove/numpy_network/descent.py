@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_bgremove.numpy_network.arrays import Array, Weights
 
 __all__ = ["sgd_step"]
@@ -42,5 +44,6 @@ def sgd_step(
         raise ValueError(msg)
     speed = {name: g + weight_decay * weights[name] for name, g in gradients.items()}
     speed = {name: v + momentum * velocity[name] if name in velocity else v for name, v in speed.items()}
-    moved = {name: weights[name] - learning_rate * v for name, v in speed.items()}
+    # Of a single number numpy 1 makes a float64 scalar.
+    moved = {n: np.asarray(weights[n] - learning_rate * v, weights[n].dtype) for n, v in speed.items()}
     return {**weights, **moved}, speed
