@@ -28,7 +28,17 @@ from numpy.typing import NDArray
 
 from napari_bgremove.spectra.axes import is_uniform
 
-__all__ = ["Grid", "end_weights", "log_retention", "make_grid", "measure_end", "middles_of", "run_one_pole", "scan_end"]
+__all__ = [
+    "Grid",
+    "end_weights",
+    "log_retention",
+    "make_grid",
+    "measure_end",
+    "middles_of",
+    "run_one_pole",
+    "scan_end",
+    "weigh_end",
+]
 
 Array = NDArray[np.float64]
 # exp() of this is far from overflow, and loses no digits to it.
@@ -99,6 +109,15 @@ def log_retention(grid: Grid, kappa: Array) -> Array:
     return np.asarray(-2 * np.arctanh(kappa[:, None] * (grid.widths / 2)))
 
 
+def weigh_end(grid: Grid, kappa: Array) -> Array:
+    """Weights of the middles in the last value of the recursion: those of `end_weights`, without derivatives."""
+    retention = log_retention(grid, kappa)
+    weights = grid.sum_later(retention)
+    np.exp(weights, out=weights)
+    weights *= -np.expm1(retention)
+    return weights
+
+
 def end_weights(grid: Grid, kappa: Array) -> tuple[Array, Array]:
     """Weights of the middles in the last value of the recursion, and their derivatives.
 
@@ -116,8 +135,7 @@ def end_weights(grid: Grid, kappa: Array) -> tuple[Array, Array]:
         `slopes` are the derivatives of `weights` by kappa.
     """
     q = kappa[:, None] * (grid.widths / 2)
-    weights = np.exp(grid.sum_later(-2 * np.arctanh(q)))
-    weights *= 2 * q / (1 + q)
+    weights = weigh_end(grid, kappa)
     slopes = grid.sum_later(-grid.widths / (1 - q * q))
     slopes += 1 / (kappa[:, None] * (1 + q))
     slopes *= weights

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.spectra.one_pole import Grid, end_weights, log_retention, middles_of, run_one_pole
+from napari_bgremove.spectra.one_pole import Grid, log_retention, middles_of, run_one_pole, weigh_end
 
 __all__ = ["LevelNoise", "RangeNoise", "Sigmas", "propagate", "propagate_flat"]
 
@@ -83,9 +83,11 @@ class _Gradient:
     low: Array
     high: Array
 
-    def covary(self, noise: RangeNoise) -> tuple[Array, Array]:
-        """Covariance of the number with each sample of the range, and with the lower end level."""
-        samples = self.samples * noise.samples
+    def covary(self, noise: RangeNoise, samples: Array) -> tuple[Array, Array]:
+        """Covariance of the number with each sample of the range, and with the lower end level.
+
+        `samples`, its derivatives by the samples times their variances, becomes the first of them.
+        """
         at_low = noise.low.share * samples[:, 0] + self.low * noise.low.variance
         samples[:, 0] += noise.low.share * self.low * noise.samples[:, 0]
         samples[:, -1] += noise.high.share * self.high * noise.samples[:, -1]
@@ -125,17 +127,20 @@ def propagate(grid: Grid, above: Array, step: Array, kappa: Array, background: A
     -------
     Sigmas
     """
-    weights, changes = end_weights(grid, kappa)
     middles = middles_of(above)
-    slope = np.einsum("ij,ij->i", changes, middles)
-    to_kappa = _Gradient(_on_samples(weights) / -slope[:, None], (weights.sum(axis=1) - 1) / slope, 1 / slope)
-    squares = to_kappa.sum_squares(noise)
+    by_kappa = _follow_kappa(grid, middles, kappa, background)
+    slope = by_kappa[:, -1].copy()  # S
+    weights = weigh_end(grid, kappa)
+    to_kappa = _Gradient(_on_samples(weights, -1 / slope), (weights.sum(axis=1) - 1) / slope, 1 / slope)
+    with_kappa = to_kappa.samples * noise.samples
+    squares = np.einsum("ij,ij->i", with_kappa, to_kappa.samples)
     # The net area is step / kappa. Its derivatives are added up before they are squared: for small steps they cancel.
     stretch = -step / kappa**2
     edges = to_kappa.samples[:, [0, -1]] * stretch[:, None]
     to_area = _Gradient(edges, stretch * to_kappa.low - 1 / kappa, stretch * to_kappa.high + 1 / kappa)
     of_kappa, of_area = to_kappa.variance(noise, squares), to_area.variance(noise, stretch**2 * squares)
-    of_background = _background_variance(grid, middles, kappa, background, noise, of_kappa, to_kappa.covary(noise))
+    covariance = to_kappa.covary(noise, with_kappa)
+    of_background = _background_variance(grid, kappa, by_kappa, noise, of_kappa, covariance)
     return Sigmas(_root(of_kappa), _root(of_area), _root(of_background))
 
 
@@ -152,35 +157,41 @@ def propagate_flat(grid: Grid, above: Array, *, noise: RangeNoise) -> Sigmas:
     first = (middles_of(growth) * pieces).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing above the line: no kappa, and no error of it
         to_kappa = _Gradient(np.zeros_like(above), -1 / area, 1 / area)
-        to_area = _Gradient(_on_samples(pieces), first / area - grid.length, -first / area)
+        to_area = _Gradient(_on_samples(pieces, 1.0), first / area - grid.length, -first / area)
         share = growth / area[:, None]
         variance = (1 - share) ** 2 * noise.low.variance[:, None] + share**2 * noise.high.variance[:, None]
         of_kappa, of_area = (one.variance(noise, one.sum_squares(noise)) for one in (to_kappa, to_area))
         return Sigmas(_root(of_kappa), _root(of_area), _root(variance))
 
 
+def _follow_kappa(grid: Grid, middles: Array, kappa: Array, background: Array) -> Array:
+    """How the curve grows with kappa: a recursion of its own, fed with how far the curve lies from the middles."""
+    # d r / d kappa: how much less of the curve is kept as kappa grows.
+    fading = -4 * grid.widths / (2 + kappa[:, None] * grid.widths) ** 2
+    inputs = background[:, :-1] - middles
+    inputs *= fading
+    return run_one_pole(log_retention(grid, kappa), inputs, np.zeros(len(kappa)))
+
+
 def _background_variance(
     grid: Grid,
-    middles: Array,
     kappa: Array,
-    background: Array,
+    by_kappa: Array,
     noise: RangeNoise,
     of_kappa: Array,
     with_kappa: tuple[Array, Array],
 ) -> Array:
-    """Variance along the curve: at fixed kappa, of kappa, and of both together, each a recursion of its own."""
+    """Variance along the curve: at fixed kappa, of kappa, and of both together, the first and last by recursions."""
     retention = log_retention(grid, kappa)
     keep, half = np.exp(retention), -np.expm1(retention) / 2
-    # d r / d kappa: how much less of the curve is kept as kappa grows.
-    fading = -4 * grid.widths / (2 + kappa[:, None] * grid.widths) ** 2
-    by_kappa = run_one_pole(retention, fading * (background[:, :-1] - middles), np.zeros(len(kappa)))
-    at_fixed_kappa = run_one_pole(2 * retention, _fresh_variance(keep, half, noise), noise.low.variance)
     samples, start = with_kappa
-    together = run_one_pole(retention, half * (samples[:, :-1] + samples[:, 1:]), start)
+    shared = samples[:, :-1] + samples[:, 1:]
+    shared *= half
+    together = run_one_pole(retention, shared, start)
     together *= 2
     together += by_kappa * of_kappa[:, None]
     together *= by_kappa
-    together += at_fixed_kappa
+    together += run_one_pole(2 * retention, _fresh_variance(keep, half, noise), noise.low.variance)
     return together
 
 
@@ -195,15 +206,16 @@ def _fresh_variance(keep: Array, half: Array, noise: RangeNoise) -> Array:
     return np.asarray(fresh)
 
 
-def _on_samples(weights: Array) -> Array:
-    """Turn weights of middles into weights of samples: (rows, N) to (rows, N + 1)."""
-    on_samples = np.zeros((weights.shape[0], weights.shape[1] + 1))
-    on_samples[:, :-1] += weights
-    on_samples[:, 1:] += weights
-    on_samples *= 0.5
+def _on_samples(weights: Array, scale: Array | float) -> Array:
+    """Turn weights of middles into weights of samples, times `scale`: (rows, N) to (rows, N + 1)."""
+    on_samples = np.empty((weights.shape[0], weights.shape[1] + 1))
+    np.add(weights[:, :-1], weights[:, 1:], out=on_samples[:, 1:-1])
+    on_samples[:, 0], on_samples[:, -1] = weights[:, 0], weights[:, -1]
+    on_samples *= 0.5 * np.reshape(scale, (-1, 1))
     return on_samples
 
 
 def _root(variance: Array) -> Array:
     # Where all errors cancel, as at a given level, rounding may leave less than zero.
-    return np.asarray(np.sqrt(np.maximum(variance, 0)))
+    np.maximum(variance, 0, out=variance)
+    return np.sqrt(variance, out=variance)

@@ -49,12 +49,14 @@ def check_sigma(sigma: ArrayLike | NoiseRule, values: Array, ends: tuple[PlacedE
             f"found {describe_shape(given.shape)}."
         )
         raise ValueError(msg)
-    given = np.broadcast_to(given, values.shape)
-    wrong = np.isfinite(values) & ~(np.isfinite(given) & (given >= 0))
-    if wrong.any():
-        msg = f"'sigma' must be finite and zero or above at every usable sample; found {given[wrong][0]}."
-        raise ValueError(msg)
-    return np.square(given)
+    good = np.isfinite(given) & (given >= 0)
+    if not good.all():
+        wrong = np.isfinite(values) & ~good
+        if wrong.any():
+            found = np.broadcast_to(given, values.shape)[wrong][0]
+            msg = f"'sigma' must be finite and zero or above at every usable sample; found {found}."
+            raise ValueError(msg)
+    return np.broadcast_to(np.square(given), values.shape)
 
 
 def sample_variances(sigma: Array | str, values: Array, ends: tuple[PlacedEnd, PlacedEnd]) -> Array:
