@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from napari_bgremove.learning.networks import NetworkSpec, PriorGuidedSpec, SpectroscopyNetSpec
-from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL
+from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, NormMode
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
 __all__ = [
@@ -142,8 +142,9 @@ class SignalModelDescription(_Description):
     length : int
         Samples of the signals it was trained on; others are taken, too.
     noise : float
-        Standard deviation of the noise in what the network was trained on: a
-        signal is brought to this noise before it is denoised.
+        Standard deviation of the noise in what the network was trained on, as
+        `filters.signal_noise.estimate_sigma` finds it there: a signal is
+        brought to this noise before it is denoised.
     centred : bool
         The median of each signal was taken off before, and put back after.
     loss : str
@@ -159,6 +160,11 @@ class SignalModelDescription(_Description):
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     centred: bool = False
     loss: Literal["mse", "smooth_l1"]
+
+    @property
+    def fitting_norm(self) -> NormMode:
+        """Whose statistics are those it was trained with."""
+        return "signal" if self.batch_size == 1 else "fixed"
 
 
 #: Any description a model file can hold.

@@ -8,6 +8,7 @@ prior learns, and a result does not depend on what was computed before.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,10 @@ from napari_bgremove.learning.networks.wiener import measure_impulse_response
 from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, NormMode, PriorGuidedSpec
 from napari_bgremove.numpy_network.weights import FIRST_BETA, KERNEL
 
-__all__ = ["PriorEncoder", "PriorGuidedNet"]
+__all__ = ["NORMS", "PriorEncoder", "PriorGuidedNet"]
 
-_NORMS = ("fixed", "batch", "signal")
+#: Whose statistics can normalize.
+NORMS: tuple[NormMode, ...] = get_args(NormMode)
 
 
 class PriorEncoder(nn.Module):
@@ -90,7 +92,7 @@ class PriorGuidedNet(nn.Module):
 
     def set_norm(self, norm: NormMode) -> None:
         """Choose whose statistics normalize when the network is not in training."""
-        check_choice("norm", norm, _NORMS)
+        check_choice("norm", norm, NORMS)
         self.norm = norm
 
     def separate(self, measured: Tensor) -> tuple[Tensor, Tensor]:
