@@ -195,19 +195,22 @@ def _by_magnitude(values: ArrayLike, threshold: ArrayLike, rule: Callable[[Array
     if not np.all(limit >= 0):
         msg = f"'threshold' must be zero or above; found {np.min(limit)}."
         raise ValueError(msg)
-    shrunk = rule(magnitude, limit)
+    shrunk = np.asarray(rule(magnitude, limit))  # an array of its own, so that it can be written to
     if given.dtype.kind != "c":
-        return np.asarray(np.copysign(shrunk, given))
-    return np.asarray(given * _share(shrunk, magnitude))
+        np.copysign(shrunk, given, out=shrunk)
+        return shrunk
+    return np.asarray(given * np.divide(shrunk, _avoid_zero(magnitude), out=shrunk))
 
 
-def _share(part: Array, whole: Array) -> Array:
-    """Return part / whole, and 0 where both are 0."""
-    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole != 0))
+def _avoid_zero(divisor: Array) -> Array:
+    """Return what can be divided by where the numerator is zero too: faster than leaving these places out."""
+    return np.asarray(np.maximum(divisor, np.finfo(divisor.dtype).tiny))
 
 
 def _soften(magnitude: Array, threshold: Array) -> Array:
-    return np.asarray(np.maximum(magnitude - threshold, 0))
+    apart = np.asarray(magnitude - threshold)
+    np.maximum(apart, 0, out=apart)
+    return apart
 
 
 def _cut(magnitude: Array, threshold: Array) -> Array:
@@ -217,11 +220,13 @@ def _cut(magnitude: Array, threshold: Array) -> Array:
 
 def _halve(magnitude: Array, threshold: Array) -> Array:
     kept = _cut(magnitude, threshold)
-    ratio = _share(np.where(kept == 0, 0, threshold).astype(kept.dtype), kept)
+    ratio = np.where(kept == 0, 0, threshold).astype(kept.dtype) / _avoid_zero(kept)
     angle = np.arccos(ratio**1.5 / np.sqrt(2))
     return np.asarray(kept * (1 + np.cos(2 * np.pi / 3 - 2 / 3 * angle)) * 2 / 3).astype(kept.dtype, copy=False)
 
 
 def _firm(magnitude: Array, threshold: Array, *, gamma: float) -> Array:
-    between = np.maximum(magnitude - threshold, 0) / (1 - gamma)
-    return np.asarray(np.minimum(between, magnitude))
+    between = _soften(magnitude, threshold)
+    between /= 1 - gamma
+    np.minimum(between, magnitude, out=between)
+    return between

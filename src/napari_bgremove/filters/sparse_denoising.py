@@ -136,8 +136,8 @@ def estimate_sparse(
     check_choice("domain", domain, DOMAINS)
     values = np.asarray(measured, np.float64)
     if domain == "direct":
-        shrunk = _shrink(values, weight, gamma)
-        return np.maximum(shrunk, 0) if positive else shrunk
+        # What is below zero ends at zero, whatever its magnitude.
+        return np.asarray(_shrink(np.maximum(values, 0) if positive else values, weight, gamma))
     if positive:
         msg = "'positive' must be False in the domain fourier, where a threshold does not keep signs; found True."
         raise ValueError(msg)
