@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -105,14 +106,12 @@ def denoise_signals(
         check_choice(f"parameter of {method}", parameter, tuple(chosen.parameters))
     given = {**chosen.parameters, **parameters}
     _check_numbers(given)
-    values = _check_signals(measured, valid_mask)
-    rows = values.reshape(-1, values.shape[-1])
+    values, usable = _check_signals(measured, valid_mask)
+    rows, known = values.reshape(-1, values.shape[-1]), usable.reshape(-1, values.shape[-1])
     found = _find_automatic(chosen, rows, given)
-    good = _check_usable(rows, found)
+    good = _check_usable(known, found)
     used = {**given, **{name: number[good] for name, number in found.items()}}
-    signal = np.full(rows.shape, np.nan)
-    signal[good] = chosen.estimate(_bridge_gaps(rows[good]), **used)
-    signal[np.isnan(rows)] = np.nan
+    denoised = _denoise_good(partial(chosen.estimate, **used), rows, known, good).reshape(values.shape)
     provenance: dict[str, Any] = {"method": method, "parameters": given}
     if found:
         provenance["found"] = {
@@ -120,13 +119,12 @@ def denoise_signals(
             for name, number in found.items()
         }
     if not good.all():
-        provenance["without_result"] = {"count": int(np.count_nonzero(~good)), "reason": _say_why(rows)}
-    denoised = signal.reshape(values.shape)
+        provenance["without_result"] = {"count": int(np.count_nonzero(~good)), "reason": _say_why(known)}
     return Separation(denoised, values - denoised, values, provenance=provenance)
 
 
-def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> Array:
-    """Return signals as a new float64 array, NaN where a sample is not usable."""
+def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> tuple[Array, NDArray[np.bool_]]:
+    """Return signals as a new float64 array, NaN where a sample is not usable, and where they are."""
     array = np.asanyarray(measured)
     if array.ndim == 0 or array.size == 0:
         msg = f"'measured' must hold samples along its last axis; found {describe_shape(array.shape)}."
@@ -134,15 +132,17 @@ def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> Array:
     if array.dtype.kind not in "buif":
         msg = f"'measured' must hold real numbers; found dtype {array.dtype}."
         raise ValueError(msg)
-    values = np.array(np.ma.getdata(array), dtype=np.float64)
-    usable = np.isfinite(values) & ~np.ma.getmaskarray(array)
+    values = np.array(np.ma.getdata(array), dtype=np.float64, order="C")
+    usable = np.isfinite(values)
+    if isinstance(array, np.ma.MaskedArray):
+        usable &= ~np.ma.getmaskarray(array)
     if valid_mask is not None:
         mask = np.asarray(valid_mask, bool)
         mask = np.broadcast_to(mask, values.shape) if mask.shape == values.shape[-1:] else mask
         check_same_shape("valid_mask", mask, "measured", values)
         usable &= mask
     values[~usable] = np.nan
-    return values
+    return values, usable
 
 
 def _check_numbers(given: Mapping[str, Any]) -> None:
@@ -161,31 +161,39 @@ def _find_automatic(chosen: SignalFilter, rows: Array, given: Mapping[str, Any])
     return {chosen.automatic: chosen.factor(given) * estimate_sigma(rows)[:, np.newaxis]}
 
 
-def _check_usable(rows: Array, found: Mapping[str, Array]) -> NDArray[np.bool_]:
+def _check_usable(known: NDArray[np.bool_], found: Mapping[str, Array]) -> NDArray[np.bool_]:
     """Return which rows can be denoised, or raise when none can."""
-    good = np.asarray(np.count_nonzero(np.isfinite(rows), axis=-1) >= 2)
+    good = np.asarray(np.count_nonzero(known, axis=-1) >= 2)
     for number in found.values():
         good &= np.isfinite(number[:, 0])
     if not good.any():
-        raise ComputeError(_say_why(rows))
+        raise ComputeError(_say_why(known))
     return good
 
 
-def _say_why(rows: Array) -> str:
-    most = int(np.count_nonzero(np.isfinite(rows), axis=-1).min())
+def _say_why(known: NDArray[np.bool_]) -> str:
+    fewest = int(np.count_nonzero(known, axis=-1).min())
     return (
         "'measured' must have at least 2 usable samples, and 3 side by side where the noise is estimated; "
-        f"found a signal with {most} of {rows.shape[-1]}. Check the mask, or give the parameters."
+        f"found a signal with {fewest} of {known.shape[-1]}. Check the mask, or give the parameters."
     )
 
 
-def _bridge_gaps(rows: Array) -> Array:
-    """Bridge samples that are not usable by straight lines, in place; the ends are held."""
-    places = np.arange(rows.shape[-1])
-    for index in np.flatnonzero(np.isnan(rows).any(axis=-1)):
-        usable = np.isfinite(rows[index])
-        rows[index] = np.interp(places, places[usable], rows[index, usable])
-    return rows
+def _denoise_good(
+    estimate: Callable[[Array], Array], rows: Array, known: NDArray[np.bool_], good: NDArray[np.bool_]
+) -> Array:
+    """Denoise the good rows with their gaps bridged by straight lines, the ends held; NaN in gaps and other rows."""
+    if good.all() and known.all():
+        return estimate(rows)
+    signal = np.full(rows.shape, np.nan)
+    signal[good] = estimate(np.stack([_bridge_gaps(*pair) for pair in zip(rows[good], known[good], strict=True)]))
+    signal[~known] = np.nan
+    return signal
+
+
+def _bridge_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
+    places = np.arange(values.size)
+    return values if known.all() else np.interp(places, places[known], values[known])
 
 
 # Each factor is the one with the least RMSE, relative to the least that any factor gives and averaged over
