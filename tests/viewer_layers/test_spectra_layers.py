@@ -65,6 +65,28 @@ def test_no_layer_shares_the_memory_of_the_set(spectra_set: SpectraSet) -> None:
     assert_array_equal(spectra_set.spectra, before)
 
 
+def test_what_nobody_else_holds_is_not_copied(spectra_set: SpectraSet) -> None:
+    parts = {"signal": np.array(spectra_set.spectra)}
+    own = spectra_set.with_spectra(np.array(spectra_set.spectra))
+    layers = put_spectra(ViewerModel(), "rocks", own, parts, method="SNIP", record={}, source={}, copy=False)
+    assert layers["signal"].data is parts["signal"]
+    assert layers["measured"].data is own.spectra
+
+
+def test_what_was_measured_is_drawn_anew_only_when_it_is_other(spectra_set: SpectraSet) -> None:
+    viewer, drawn = ViewerModel(), []
+    measured = put(viewer, spectra_set)["measured"]
+    measured.events.data.connect(drawn.append)
+    measured.translate = (5, 5)
+    put_spectra(viewer, "rocks", spectra_set, {}, method="SNIP", record={}, source={"paths": ["b"]})
+    assert not drawn
+    assert tuple(measured.translate) == (5, 5)
+    assert measured.metadata["napari_bgremove"]["source"] == {"paths": ["b"]}
+    put(viewer, spectra_set.with_spectra(2 * spectra_set.spectra))
+    assert len(drawn) == 1
+    assert_array_equal(viewer.layers["rocks"].data, 2 * spectra_set.spectra)
+
+
 def test_a_layer_gives_its_set_back(spectra_set: SpectraSet) -> None:
     for layer in put(ViewerModel(), spectra_set).values():
         back = set_of_layer(layer)

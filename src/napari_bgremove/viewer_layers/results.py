@@ -39,16 +39,17 @@ def find_layer(viewer: Viewer | ViewerModel, name: str, *, role: str) -> Layer |
 
 def put_image(
     viewer: Viewer | ViewerModel, name: str, values: Any, *, role: str, record: dict[str, Any] | None = None,
-    **options: Any,
+    copy: bool = True, **options: Any,
 ) -> Image:  # fmt: skip
     """Show an array, numpy or dask, in our layer of that name and role; made when it is not there.
 
-    A layer that is updated keeps its contrast, and the selection stays.
+    A layer that is updated keeps its contrast, and the selection stays. Large
+    arrays that nobody else holds need no `copy`, which holds the window.
     """
     metadata = {"napari_bgremove": {**(record or {}), "role": role}}
     layer = find_layer(viewer, name, role=role)
     # napari shares the memory of what it is given; a lazy array stays lazy.
-    values = np.array(values) if isinstance(values, np.ndarray) else values
+    values = np.array(values) if copy and isinstance(values, np.ndarray) else values
     if layer is not None and layer.ndim == values.ndim:
         layer.data = values
         layer.metadata = metadata
@@ -65,7 +66,7 @@ def put_image(
 
 def put_separation(
     viewer: Viewer | ViewerModel, image: Image, parts: Mapping[str, Any], *, record: dict[str, Any],
-    ndim: int = 2, suffix: str = "", corner: Sequence[int] = (),
+    ndim: int = 2, suffix: str = "", corner: Sequence[int] = (), copy: bool = True,
 ) -> dict[str, Image]:  # fmt: skip
     """Show the parts of an image as layers called after it; ours of an earlier run are updated in place.
 
@@ -85,6 +86,8 @@ def put_separation(
     corner : sequence of int
         First row and column of the part of the frame that was separated; ()
         for all of it.
+    copy : bool
+        As in `put_image`.
     """
     layers, geometry = {}, geometry_of(image, ndim=ndim)
     # The name for people and files, the number for as long as the viewer lives: names change.
@@ -97,7 +100,7 @@ def put_separation(
         else:
             options |= {"colormap": "viridis", "visible": False}
         name = f"{image.name} - {PARTS[part]}{suffix}"
-        layers[part] = put_image(viewer, name, values, role=part, record={**record, **origin}, **options)
+        layers[part] = put_image(viewer, name, values, role=part, record={**record, **origin}, copy=copy, **options)
     link_display(viewer, [image, *(layers[part] for part in ("signal", "background") if part in layers)])
     return layers
 

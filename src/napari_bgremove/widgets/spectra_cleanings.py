@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_bgremove.engine.spectra_method import SpectraMethod
+from napari_bgremove.spectra.spectra_set import SpectraSet
 from napari_bgremove.viewer_layers.spectra_layers import put_spectra
 from napari_bgremove.widgets.engine_link import EngineLink
 from napari_bgremove.widgets.parts.latest_call import LatestCall
@@ -136,14 +137,14 @@ class SpectraCleanings(QObject):
         self._end()
         self.failed.emit(values)
 
-    def _on_parts(self, result: tuple[LoadedSet, Cleaning, dict[str, NDArray[Any]]]) -> None:
-        loaded, cleaning, parts = result
+    def _on_parts(self, result: tuple[LoadedSet, Cleaning, SpectraSet, dict[str, NDArray[Any]]]) -> None:
+        loaded, cleaning, shown, parts = result
         if loaded is self._set:
             self._unread = None
             self._discard(cleaning.label)
             self.made[cleaning.label] = cleaning
             put_spectra(
-                self._viewer, loaded.name, loaded.spectra, parts, method=cleaning.label, record=cleaning.record,
+                self._viewer, loaded.name, shown, parts, method=cleaning.label, record=cleaning.record, copy=False,
                 source=loaded.source.model_copy(update={"signal_bands": cleaning.bands}).model_dump(mode="json"),
             )  # fmt: skip
             self.changed.emit()
@@ -173,8 +174,8 @@ class SpectraCleanings(QObject):
 
 def _load_parts(
     loaded: LoadedSet, how: SpectraMethod, bands: Bands, files: Mapping[str, str], record: Mapping[str, Any]
-) -> tuple[LoadedSet, Cleaning, dict[str, NDArray[Any]]]:
-    """Read the parts for layers, and open them for curves: of the file only what is drawn is read."""
+) -> tuple[LoadedSet, Cleaning, SpectraSet, dict[str, NDArray[Any]]]:
+    """Copy the set and read its parts for layers, and open them for curves: of a file only what is drawn is read."""
     opened = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
     # The last one lies on top in the viewer.
     parts = {name: np.array(opened[name], np.float32) for name in ("background", "signal")}
@@ -182,4 +183,4 @@ def _load_parts(
         rest = loaded.spectra.spectra - parts["signal"] - parts["background"]
         parts = {"residual": np.asarray(rest, np.float32), **parts}
     cleaning = Cleaning(how, bands, opened["signal"], opened["background"], files, record)
-    return loaded, cleaning, parts
+    return loaded, cleaning, loaded.spectra.with_spectra(np.array(loaded.spectra.spectra)), parts
