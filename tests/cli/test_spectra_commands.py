@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,7 @@ def test_what_did_not_settle_is_said(bgremove: Call, spectra_file: Path, tmp_pat
     called = bgremove("spectra", "separate", spectra_file, *options)
     assert called.code == 0, called.err
     assert "32 of 32 spectra did not reach the tolerance of the method ('tol') in its rounds" in called.out
+    called = bgremove("spectra", "calibrate", spectra_file, "--method", "airpls", "--method", "snip")
+    assert called.code == 0, called.err
+    said = r"airpls \.\.\.\n  \d+ of 32 spectra did not reach the tolerance[^\n]*\nsnip \.\.\.\n"
+    assert re.search(said, called.out)

@@ -581,14 +581,14 @@ def test_a_comparison_is_cancelled_while_it_cleans(
     qtbot: Any, opened: SpectraPanel, click: Click, answer: Any, settle: Any, tick: Any
 ) -> None:
     opened.bring_into_view(opened.calibrate_form.ticks["snip"])
-    for name in ("snip", "modpoly"):
+    for name in ("snip", "airpls"):
         tick(opened.calibrate_form.ticks[name])
     click(opened.calibrate_form, "Compare")
     assert opened.clean_form.button.toolTip() == "A comparison is going on; wait, or cancel it."
     qtbot.waitUntil(lambda: "separate_spectra" in answer(), timeout=PATIENCE)
     progress = opened.calibrate_form.progress
     qtbot.waitUntil(lambda: "of 32" in progress.status.text(), timeout=PATIENCE)
-    assert re.fullmatch(r"SNIP: 4 of 32 spectra, \d+ s left", progress.status.text())
+    assert re.fullmatch(r"airPLS: 4 of 32 spectra, \d+ s left", progress.status.text())
     click(opened.calibrate_form, "Cancel")
     assert progress.status.text() == "Cancelled; nothing was changed."
     qtbot.wait(50)
@@ -597,7 +597,8 @@ def test_a_comparison_is_cancelled_while_it_cleans(
     assert not opened.calibrate_form.table.isVisible()
     click(opened.calibrate_form, "Compare")
     settle()
-    assert opened.calibrate_form.table.columns["representation"] == ["raw", "SNIP", "ModPoly"]
+    assert opened.calibrate_form.table.columns["representation"] == ["raw", "airPLS", "SNIP"]
+    assert re.match(r"airPLS: \d+ of 32 spectra did not reach the tolerance", progress.status.text())
     assert len(opened.viewer.layers) == 0
     folder = opened.comparison._scratch.path
     assert folder is not None

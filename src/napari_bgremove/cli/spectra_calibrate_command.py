@@ -11,6 +11,7 @@ import click
 from napari_bgremove.cli.figure_files import write_figures
 from napari_bgremove.cli.options import DEVICE, JSON, THREADS, check_writable, write_json
 from napari_bgremove.cli.spectra_set_options import (
+    clean_aloud,
     cleaning_options,
     source_options,
     take_cleanings,
@@ -66,7 +67,7 @@ def command(
     ridge and scaling of the rows are chosen within the training standards of
     each fold (nested); "best of grid" is chosen in hindsight, and optimistic.
     """
-    from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned, clean_set
+    from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned
     from napari_bgremove.engine.spectra_refit import refit_network
     from napari_bgremove.evaluation.calibration_tables import calibrations_as_markdown, tabulate_calibrations
 
@@ -74,14 +75,12 @@ def command(
     cleanings = take_cleanings(options)
     spectra = source.read()
     click.echo(describe_set(spectra))
-    marked = source.find_signal_channels(spectra)
     representations, refits = {RAW: spectra}, {}
     for name, how in cleanings.items():
         if refit_per_fold and how.model is not None:
             representations[name], refits[name] = spectra, refit_network(how, report=partial(_say_fold, name))
             continue
-        click.echo(f"{name} ...")
-        representations[name] = clean_set(spectra, how, signal_channels=marked if marked.any() else None)
+        representations[name] = clean_aloud(name, spectra, how, source)
     found = calibrate_cleaned(representations, score=score, head=head, refits=refits)
     table = calibrations_as_markdown(found, reference=RAW)
     click.echo(table)

@@ -10,6 +10,7 @@ import click
 from napari_bgremove.cli.figure_files import write_figures
 from napari_bgremove.cli.options import DEVICE, OUT, THREADS
 from napari_bgremove.cli.spectra_set_options import (
+    clean_aloud,
     cleaning_options,
     source_options,
     take_cleanings,
@@ -52,7 +53,7 @@ def command(
     values also predictions.png and errors.png, and report.md with the table.
     """
     from napari_bgremove._validation import check_choice
-    from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned, clean_set
+    from napari_bgremove.engine.spectra_calibration import RAW, calibrate_cleaned
     from napari_bgremove.evaluation.calibration_tables import calibrations_as_markdown
     from napari_bgremove.evaluation.spectra_figures import Patch, choose_patches, draw_patches, draw_whole_spectra
 
@@ -65,11 +66,7 @@ def command(
         check_choice("target to draw", target, spectra.distinct_targets)
     summary = describe_set(spectra)
     click.echo(summary)
-    marked = source.find_signal_channels(spectra)
-    cleaned = {}
-    for name, how in cleanings.items():
-        click.echo(f"{name} ...")
-        cleaned[name] = clean_set(spectra, how, signal_channels=marked if marked.any() else None)
+    cleaned = {name: clean_aloud(name, spectra, how, source) for name, how in cleanings.items()}
     patches = choose_patches(spectra, targets=targets)
     if windows:
         names = targets or spectra.distinct_targets

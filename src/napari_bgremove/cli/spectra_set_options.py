@@ -13,8 +13,9 @@ from napari_bgremove.spectra.cleaning import CLEANERS
 if TYPE_CHECKING:
     from napari_bgremove.engine.spectra_separation import SpectraMethod
     from napari_bgremove.engine.spectra_source import SpectraSource
+    from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["cleaning_options", "source_options", "take_cleanings", "take_source"]
+__all__ = ["clean_aloud", "cleaning_options", "source_options", "take_cleanings", "take_source"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _BAND = (float, float)
@@ -76,3 +77,16 @@ def take_cleanings(options: dict[str, Any]) -> dict[str, SpectraMethod]:
     outputs = options.pop("outputs") or ("subtract",)
     wanted += [SpectraMethod(**{"model": m, "output": o, **where}) for m in options.pop("models") for o in outputs]
     return {name_representation(how): how for how in wanted}
+
+
+def clean_aloud(name: str, spectra: SpectraSet, how: SpectraMethod, source: SpectraSource) -> SpectraSet:
+    """Return the signal of a set with the marks of its source; say which cleaning it is, and what went not well."""
+    from napari_bgremove.engine.spectra_calibration import clean_set
+    from napari_bgremove.engine.spectra_records import describe_record
+
+    click.echo(f"{name} ...")
+    marked = source.find_signal_channels(spectra)
+    cleaned = clean_set(spectra, how, signal_channels=marked if marked.any() else None)
+    if said := describe_record(cleaned.provenance["separation"]):
+        click.echo(f"  {said}")
+    return cleaned

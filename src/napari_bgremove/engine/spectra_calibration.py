@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,9 +28,10 @@ _SCALINGS = ("none", "l2")
 def clean_set(
     spectra: SpectraSet, how: SpectraMethod, *, signal_channels: NDArray[np.bool_] | None = None
 ) -> SpectraSet:
-    """Return the same rows with the signal alone; errors as `separate_set`."""
+    """Return the same rows with the signal alone, and the record in the provenance; errors as `separate_set`."""
     parts = separate_set(spectra, how, signal_channels=signal_channels)
-    return spectra.with_spectra(np.asarray(parts.signal))
+    provenance = {**spectra.provenance, "separation": dict(parts.provenance)}
+    return replace(spectra.with_spectra(np.asarray(parts.signal)), provenance=provenance)
 
 
 def calibrate_cleaned(

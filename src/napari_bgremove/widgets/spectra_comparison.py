@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.engine.spectra_method import SpectraMethod
+from napari_bgremove.engine.spectra_records import describe_record
 from napari_bgremove.engine.spectra_source import Bands
 from napari_bgremove.widgets.engine_link import EngineLink
 from napari_bgremove.widgets.spectra_clean_form import label_of_method
@@ -32,6 +33,7 @@ class _Wanted:
     methods: dict[str, SpectraMethod]
     files: dict[str, str]
     made_here: list[Path] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     number: int = 0
 
     @property
@@ -46,6 +48,7 @@ class _Wanted:
         return {
             "source": source,
             "cleanings": {label: how.model_dump(mode="json") for label, how in self.methods.items()},
+            "remarks": list(self.remarks),
         }
 
 
@@ -55,7 +58,8 @@ class SpectraComparison(QObject):
     Attributes
     ----------
     compared : Signal of (mapping, mapping, mapping)
-        Columns of the table, points of its rows, and what they are of.
+        Columns of the table, points of its rows, and what they are of; under
+        "remarks" what went not well in the cleanings that were made for it.
     progressed : Signal of (str, int, int, float)
         Of the cleaning of this name so many spectra of so many are done; seconds left.
     ended : Signal
@@ -118,10 +122,13 @@ class SpectraComparison(QObject):
         if self._wanted is not None:
             self.progressed.emit(self._wanted.missing[0], done, count, seconds_left)
 
-    def _on_cleaned(self, folder: str, _record: Mapping[str, Any]) -> None:
+    def _on_cleaned(self, folder: str, record: Mapping[str, Any]) -> None:
         assert self._wanted is not None
+        label = self._wanted.missing[0]
+        if said := describe_record(record):
+            self._wanted.remarks.append(f"{label}: {said}")
         self._wanted.made_here.append(Path(folder))
-        self._wanted.files[self._wanted.missing[0]] = str(Path(folder) / "signal.npy")
+        self._wanted.files[label] = str(Path(folder) / "signal.npy")
         self._go_on(self._wanted)
 
     def _on_failed(self, values: Mapping[str, Any]) -> None:

@@ -164,7 +164,7 @@ class SpectraPanel(Panel):
         self.calibrate_form.progress.show_progress(done, count, seconds_left, what=f"{label}: ")
 
     def _on_compared(self, columns: Any, points: Any, about: Any) -> None:
-        self.calibrate_form.progress.say("")
+        self.calibrate_form.progress.say(" ".join(about["remarks"]))
         self.calibrate_form.show_result(columns, points, about)
         self.bring_into_view(self.calibrate_form.plot)
 
