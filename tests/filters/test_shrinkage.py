@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import pywt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
@@ -61,6 +61,7 @@ def test_no_threshold_changes_nothing(apply, values: np.ndarray) -> None:
 
 
 @every_threshold
+@settings(deadline=None, derandomize=True, database=None)
 @given(scale=st.floats(1e-3, 1e3), threshold=st.floats(0, 5))
 def test_the_unit_does_not_matter(apply, scale: float, threshold: float) -> None:
     values = np.linspace(-7.03, 7.01, 101)

@@ -203,6 +203,14 @@ def test_what_is_found_automatically_is_nearly_as_good_as_the_best(method: str, 
     assert rmse() < 1.08 * best
 
 
+def test_nobody_needs_to_know_a_number() -> None:
+    """By their own numbers: close to the bound of 1.62 on spikes, and to the best tuned 0.52 on spectra."""
+    spikes, spectra = make_spikes(11, 1000), make_spectra(11, 300)
+    positive = denoise_signals(spikes.measured, method="soft_positive").signal
+    assert score_signals(positive, spikes.signal).rmse < 1.69
+    assert score_signals(denoise_signals(spectra.measured, method="tv").signal, spectra.signal).rmse < 0.55
+
+
 @pytest.mark.parametrize("window", [3, 7])
 @pytest.mark.parametrize("sigma", [None, 2.0])
 def test_wiener_is_that_of_scipy_row_by_row(window: int, sigma: float | None) -> None:

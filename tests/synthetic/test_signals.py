@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_bgremove.synthetic.signals import (
@@ -105,6 +105,7 @@ def test_the_bound_is_the_mean_of_what_gave_the_same_reading() -> None:
         assert found == pytest.approx(float(pairs.signal[near].mean()), abs=0.1)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 100))
 def test_the_bound_stays_between_the_levels_and_rises(reading: float, sigma: float) -> None:
     readings = np.full(100, reading)
