@@ -7,7 +7,7 @@ ESCNN_READY := .venv-escnn/.ready
 # A real screen would let the windows of the tests flash by, so tests get their own.
 SCREEN := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1400x900x24")
 # What numpy 1.26 could break; the rest of the suite has nothing to do with escnn.
-ESCNN_TESTS = $(wildcard $(addprefix tests/,escnn contracts images filters evaluation learning recipes spectra synthetic))
+ESCNN_TESTS = $(wildcard $(addprefix tests/,escnn contracts images filters numpy_network evaluation learning recipes spectra synthetic))
 
 .DEFAULT_GOAL := help
 .PHONY: demo test test-escnn lint screenshots clean help

@@ -19,9 +19,9 @@ def test_it_is_scipys_to_the_last_bit(window: int, noise: float | None, length: 
     signals[:, 5:9] += 10
     ours = forward_wiener(signals, window=window, noise=noise)[0]
     theirs = np.stack([wiener(signal, window, noise) for signal in signals])
-    if window == 3:
+    if window < 15:
         np.testing.assert_array_equal(ours, theirs)
-    # Longer windows are summed in another order.
+    # Longer windows may be summed in another order.
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 

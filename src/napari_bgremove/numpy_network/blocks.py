@@ -25,9 +25,11 @@ from napari_bgremove.numpy_network.upsampling import backward_upsample, forward_
 from napari_bgremove.numpy_network.weights import ENCODER, KERNEL
 
 __all__ = [
+    "DownMemory",
     "EncoderMemory",
     "Gradients",
     "PairMemory",
+    "UpMemory",
     "backward_down",
     "backward_encoder",
     "backward_pair",
@@ -157,8 +159,9 @@ def backward_encoder(by_maps: Sequence[Array | float], memory: EncoderMemory) ->
 def list_statistics(weights: Weights, pairs: Iterable[PairMemory]) -> dict[str, Array]:
     """Return what the running statistics become after the batch that `pairs` remember."""
     updates: dict[str, Array] = {}
-    for layer in (layer for pair in pairs for layer in pair if layer.norm is not None):
-        assert layer.norm is not None
+    for layer in (layer for pair in pairs for layer in pair):
+        if layer.norm is None:
+            continue
         name = f"{layer.block}.norm{layer.number}"
         mean, variance = update_running(layer.norm, weights[f"{name}.running_mean"], weights[f"{name}.running_var"])
         tracked = np.asarray(weights[f"{name}.num_batches_tracked"] + 1)

@@ -53,8 +53,9 @@ def forward_wiener(x: Array, *, window: int = 3, noise: float | Array | None = N
     """Estimate a signal from local mean m and variance v: y = m + (1 - nu / v)(x - m) where v >= nu, and m elsewhere.
 
     Both branches of the paper's formula (slide "Implemented components"). The
-    result is that of scipy.signal.wiener for each signal alone, to the last bit in
-    float64, and finite where the signal is constant.
+    result is that of scipy.signal.wiener for each signal alone, in float64 to the
+    last bit (windows above 11 samples may be summed in another order), and finite
+    where the signal is constant.
 
     Parameters
     ----------
