@@ -74,3 +74,17 @@ def spectra_model(spectra_set: SpectraSet, tmp_path: Path) -> Path:
     description = recipe.build_description(network, recipe.build_datasets(spectra_set)[0])
     write_model(tmp_path / "cleaner.safetensors", network, description)
     return tmp_path / "cleaner.safetensors"
+
+
+@pytest.fixture
+def denoiser_file(tmp_path: Path) -> Path:
+    """An untrained denoiser of signals, of the smallest size."""
+    from napari_bgremove.learning.model_file import SignalModelDescription, write_model
+    from napari_bgremove.learning.networks import PriorGuidedSpec, build_network
+
+    spec = PriorGuidedSpec(width=1)
+    description = SignalModelDescription(
+        network=spec, batch_size=16, source="spectra", length=128, noise=1.0, loss="mse"
+    )
+    write_model(tmp_path / "denoiser.safetensors", build_network(spec, seed=0), description)
+    return tmp_path / "denoiser.safetensors"
