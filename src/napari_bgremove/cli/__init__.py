@@ -27,6 +27,7 @@ COMMANDS = {
     "profile": "Read an image along a line, as a spectrum.",
     "shirley": "Take the background of spectra away, and measure the net area.",
     "spectra": "Train and judge a cleaner of spectra, and take sets of spectra apart.",
+    "signals": "Take noise from 1-D signals, by filters or a network.",
     "report": "Judge a model on real data beside tuned classical filters.",
     "demo": "Run the whole job once on generated shots.",
 }

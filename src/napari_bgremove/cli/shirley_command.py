@@ -210,7 +210,8 @@ def _write_figures(
 
 
 def _draw(path: Path, outcomes: Sequence[Outcome], ends: tuple[End, End] | None) -> None:
-    from napari_bgremove.evaluation.background_figure import SeparatedSpectrum, draw_backgrounds, draw_net_areas
+    from napari_bgremove.cli.spectrum_results import as_drawn
+    from napari_bgremove.evaluation.background_figure import draw_backgrounds, draw_net_areas
     from napari_bgremove.evaluation.card_figures import write_figure
 
     drawn = [outcome for outcome in outcomes if outcome.has_background]
@@ -218,11 +219,7 @@ def _draw(path: Path, outcomes: Sequence[Outcome], ends: tuple[End, End] | None)
         figures = drawn[0].figures
         write_figure(path, draw_net_areas(figures["net_area"], sigma=figures.get("sigma_area")))
         return
-    spectra = []
-    for spectrum, separation in ((one.spectrum, one.separation) for one in drawn):
-        assert separation is not None
-        label = f"{spectrum.axis_name} ({spectrum.axis_unit})" if spectrum.axis_unit else spectrum.axis_name
-        value = spectrum.intensity_name or "intensity"
-        falls = spectrum.axis_name == "binding energy"
-        spectra.append(SeparatedSpectrum(spectrum.axis, separation, ends or (), spectrum.label, label, value, falls))
-    write_figure(path, draw_backgrounds(spectra))
+    write_figure(
+        path,
+        draw_backgrounds([as_drawn(one.spectrum, one.separation, ends or ()) for one in drawn if one.separation]),
+    )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_bgremove.cli.spectrum_sources import LoadedSpectra
 from napari_bgremove.errors import ComputeError
+from napari_bgremove.evaluation.background_figure import SeparatedSpectrum
 from napari_bgremove.io.columns import write_columns
 from napari_bgremove.io.results import StackWriter, write_image
 from napari_bgremove.io.spectra import Spectrum, write_spectrum_csv
@@ -27,6 +28,7 @@ from napari_bgremove.spectra.shirley import ShirleyBackground
 __all__ = [
     "CURVES",
     "Outcome",
+    "as_drawn",
     "describe_map_record",
     "name_files",
     "number_spectra",
@@ -168,6 +170,14 @@ def write_summaries(
     ) as writer:
         writer.append(status)
     return {"table": table, "status": files["status"]}
+
+
+def as_drawn(spectrum: Spectrum, separation: Separation, ends: Sequence[End] = ()) -> SeparatedSpectrum:
+    """Return what figures are drawn of, with what the spectrum says of its axis."""
+    label = f"{spectrum.axis_name} ({spectrum.axis_unit})" if spectrum.axis_unit else spectrum.axis_name
+    value = spectrum.intensity_name or "intensity"
+    falls = spectrum.axis_name == "binding energy"
+    return SeparatedSpectrum(spectrum.axis, separation, ends, spectrum.label, label, value, falls)
 
 
 def describe_map_record(provenance: Mapping[str, Any], loaded: LoadedSpectra, spectrum: Spectrum) -> dict[str, Any]:
