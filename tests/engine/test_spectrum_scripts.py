@@ -128,7 +128,7 @@ def test_the_spectra_of_an_image_are_named(run_command: Any, tmp_path: Path) -> 
         ({"parameters": {"sigma": np.ones(3)}}, "'sigma' must be the name of a rule to be written as text"),
         ({"ends": (Endpoint(1, 2, 0.5), Endpoint(3))}, "'ends' must have levels without an error"),
         ({"ends": (Endpoint(1), Anchor(Window(3, 4), 1.0))}, "'ends' must be two anchors for an offset"),
-        ({"source": {"row": 3}}, "'source' must name options of bgremove shirley .*; found 'row'"),
+        ({"source": {"row": 3}}, "'source' must name options of the command .*; found 'row'"),
     ],
 )
 def test_what_a_command_cannot_say_is_refused(changes: dict[str, Any], sentence: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from napari_bgremove.spectra.backgrounds import METHODS
 from napari_bgremove.spectra.ends import Anchor, End
 
-__all__ = ["background_as_command", "background_as_python"]
+__all__ = ["background_as_command", "background_as_python", "say_value", "source_options"]
 
 Ends = tuple[End, End] | None
 
@@ -57,9 +57,9 @@ def background_as_command(
     """
     given = _given(method, parameters)
     sigma = given.pop("sigma", "none")
-    words = ["bgremove", "shirley", file, *_source_options(source), *_end_options(ends)]
+    words = ["bgremove", "shirley", file, *source_options(source), *_end_options(ends)]
     words += ["--method", method] if method != "direct" else []
-    words += [word for name, value in given.items() for word in ("--param", name, _text(value))]
+    words += [word for name, value in given.items() for word in ("--param", name, say_value(value))]
     words += ["--sigma", sigma] if "sigma" in METHODS[method].parameters else []
     return shlex.join([*words, "--out", out])
 
@@ -105,26 +105,36 @@ def _given(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value != defaults[name]}
 
 
-def _source_options(source: Mapping[str, Any]) -> Iterator[str]:
+def source_options(source: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words that name spectra in a file on a command line, for `bgremove shirley` and its like.
+
+    Raises
+    ------
+    ValueError
+        When there is no such option.
+    """
     for name, value in source.items():
         if name not in _IN_THE_FILE:
-            msg = f"'source' must name options of bgremove shirley ({', '.join(_IN_THE_FILE)}); found {name!r}."
+            msg = f"'source' must name options of the command ({', '.join(_IN_THE_FILE)}); found {name!r}."
             raise ValueError(msg)
         if value is not None:
             yield f"--{name.replace('_', '-')}"
-            yield from map(_text, value if name == "axis" else (value,))
+            yield from map(say_value, value if name == "axis" else (value,))
 
 
 def _end_options(ends: Ends) -> Iterator[str]:
     anchors = [end for end in ends or () if isinstance(end, Anchor)]
     for end in ends or ():
         if isinstance(end, Anchor):
-            yield from ("--anchor", _text(end.window.low), _text(end.window.high))
+            yield from ("--anchor", say_value(end.window.low), say_value(end.window.high))
         elif end.sigma:
             msg = f"'ends' must have levels without an error to be written as a command; found {end.sigma:g}."
             raise ValueError(msg)
         else:
-            yield from ("--endpoint", _text(end.position) + ("" if end.level is None else f"={_text(end.level)}"))
+            yield from (
+                "--endpoint",
+                say_value(end.position) + ("" if end.level is None else f"={say_value(end.level)}"),
+            )
     yield from _anchor_options(anchors)
 
 
@@ -133,7 +143,7 @@ def _anchor_options(anchors: list[Anchor]) -> Iterator[str]:
         if len(anchors) != 2:
             msg = "'ends' must be two anchors for an offset to be written as a command; found one and a point."
             raise ValueError(msg)
-        yield from ("--offset", *(_text(anchor.offset) for anchor in anchors))
+        yield from ("--offset", *(say_value(anchor.offset) for anchor in anchors))
     least = {anchor.min_points for anchor in anchors} - {Anchor.min_points}
     if least:
         yield from ("--min-points", str(min(least)))
@@ -149,6 +159,6 @@ def _end_as_python(end: End) -> str:
     return f"Anchor({window}{offset}{points})"
 
 
-def _text(value: Any) -> str:
+def say_value(value: Any) -> str:
     """Write a value so that the same number is read back."""
     return repr(float(value)) if isinstance(value, float) else str(value)
