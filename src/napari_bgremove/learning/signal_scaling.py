@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from napari_bgremove.errors import ComputeError
 from napari_bgremove.filters.signal_noise import estimate_sigma
 
-__all__ = ["SignalScaling", "measure_noise", "measure_scaling"]
+__all__ = ["SignalScaling", "measure_noise", "measure_scaling", "standardize_rows"]
 
 # Of the height of a signal; noise below is rounding, and single precision could not hold it.
 _LEAST_NOISE = 1e-6
@@ -70,3 +71,20 @@ def measure_scaling(signals: Array, *, noise: float, centred: bool, scale: float
 def measure_noise(measured: NDArray[np.floating]) -> float:
     """Return the standard deviation of the noise of signals (n, L) alike: the median of what `estimate_sigma` finds."""
     return float(np.median(estimate_sigma(measured)))
+
+
+def standardize_rows(rows: ArrayLike) -> Array:
+    """Return rows (n, L) with a median of 0 and a noise of 1 each, to train on.
+
+    Raises
+    ------
+    ComputeError
+        When the noise of a row cannot be told, or there is none.
+    """
+    signals = np.atleast_2d(np.asarray(rows, np.float64))
+    scaling = measure_scaling(signals, noise=1.0, centred=True)
+    lost = np.flatnonzero(~np.isfinite(scaling.factor[:, 0]))
+    if lost.size:
+        msg = f"'rows' must have noise, in three usable samples side by side; row {lost[0]} has none. Leave it out."
+        raise ComputeError(msg)
+    return scaling.apply(signals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
@@ -12,7 +12,7 @@ from napari_bgremove._validation import check_choice, check_positive, check_rang
 if TYPE_CHECKING:
     from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["check_kinds", "check_number", "check_saxs_unet", "check_whole", "refuse"]
+__all__ = ["check_kinds", "check_number", "check_numbers", "check_saxs_unet", "check_whole", "refuse"]
 
 # Whole numbers and their range. A side is limited as in a model file, a seed as in numpy and torch.
 _WHOLE: Mapping[str, tuple[int, int]] = {
@@ -35,16 +35,11 @@ _MOST_DECADES = 12
 def check_saxs_unet(recipe: SaxsUnetRecipe) -> None:
     """Raise ValueError, in one sentence, unless every number keeps its rule."""
     check_kinds(recipe)
-    optional = {name for name in ("min_intensity", "mask_threshold", "mask_grow") if getattr(recipe, name) is None}
-    for name in sorted(_WHOLE.keys() - optional):
-        check_whole(name, getattr(recipe, name), *_WHOLE[name])
-    for name in sorted({"min_intensity", "hit_free_share", "validation_share", *_POSITIVE, *_NOT_NEGATIVE} - optional):
-        check_number(name, getattr(recipe, name))
-    for name in sorted(set(_POSITIVE) - optional):
-        check_positive(name, getattr(recipe, name))
-    for name in _NOT_NEGATIVE:
-        if getattr(recipe, name) < 0:
-            refuse(name, "not be negative", getattr(recipe, name))
+    check_numbers(
+        recipe, whole=_WHOLE, positive=_POSITIVE, not_negative=_NOT_NEGATIVE,
+        others=("min_intensity", "hit_free_share", "validation_share"),
+        optional=("min_intensity", "mask_threshold", "mask_grow"),
+    )  # fmt: skip
     if recipe.patch % 8:
         refuse("patch", "be a multiple of 8 pixels", recipe.patch)
     check_range("hit_free_share", recipe.hit_free_share, 0, 1)
@@ -60,6 +55,39 @@ def check_kinds(recipe: Any) -> None:
             check_choice(name, getattr(recipe, name), get_args(hint))
         elif hint is bool and not isinstance(getattr(recipe, name), bool):
             refuse(name, "be true or false", getattr(recipe, name))
+
+
+def check_numbers(
+    recipe: Any,
+    *,
+    whole: Mapping[str, tuple[int, int]],
+    positive: Collection[str] = (),
+    not_negative: Collection[str] = (),
+    others: Collection[str] = (),
+    optional: Collection[str] = (),
+) -> None:
+    """Raise ValueError unless these fields of a recipe are numbers of their kind.
+
+    Parameters
+    ----------
+    whole : mapping of str to (low, high)
+        Whole numbers and their range, ends included.
+    positive, not_negative : collection of str
+    others : collection of str
+        Finite numbers.
+    optional : collection of str
+        Which of all these may be None.
+    """
+    absent = {name for name in optional if getattr(recipe, name) is None}
+    for name in sorted(whole.keys() - absent):
+        check_whole(name, getattr(recipe, name), *whole[name])
+    for name in sorted({*positive, *not_negative, *others} - absent):
+        check_number(name, getattr(recipe, name))
+    for name in sorted(set(positive) - absent):
+        check_positive(name, getattr(recipe, name))
+    for name in not_negative:
+        if name not in absent and getattr(recipe, name) < 0:
+            refuse(name, "not be negative", getattr(recipe, name))
 
 
 def _check_pairs(recipe: SaxsUnetRecipe) -> None:

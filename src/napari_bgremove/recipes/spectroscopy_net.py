@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_bgremove._validation import check_choice, check_positive, check_range
-from napari_bgremove.recipes.rules import check_kinds, check_number, check_whole, refuse
+from napari_bgremove._validation import check_choice, check_range
+from napari_bgremove.recipes.rules import check_kinds, check_numbers, refuse
 from napari_bgremove.spectra.bands import channels_outside
 
 if TYPE_CHECKING:
@@ -250,16 +250,10 @@ class SpectroscopyNetRecipe:
 
 def _check(recipe: SpectroscopyNetRecipe) -> None:
     check_kinds(recipe)
-    absent = {name for name in _OPTIONAL if getattr(recipe, name) is None}
-    for name in sorted(_WHOLE.keys() - absent):
-        check_whole(name, getattr(recipe, name), *_WHOLE[name])
-    for name in sorted({"momentum", "validation_share", *_POSITIVE, *_NOT_NEGATIVE} - absent):
-        check_number(name, getattr(recipe, name))
-    for name in sorted(set(_POSITIVE) - absent):
-        check_positive(name, getattr(recipe, name))
-    for name in _NOT_NEGATIVE:
-        if getattr(recipe, name) < 0:
-            refuse(name, "not be negative", getattr(recipe, name))
+    check_numbers(
+        recipe, whole=_WHOLE, positive=_POSITIVE, not_negative=_NOT_NEGATIVE, others=("momentum", "validation_share"),
+        optional=_OPTIONAL,
+    )  # fmt: skip
     check_range("momentum", recipe.momentum, 0, 1)
     if not 0 < recipe.validation_share < 1:
         refuse("validation_share", "lie between 0 and 1, both excluded", recipe.validation_share)
