@@ -41,7 +41,8 @@ def test_a_value_that_is_refused_is_one_sentence_of_ours(kind: Any, values: dict
         ("{}", "'job.json' is not a valid job: 'kind' must be given; it is missing."),
         (
             '{"kind": "x"}',
-            "'job.json' is not a valid job: 'kind' must be one of 'train', 'train_spectra', 'separate'; found x.",
+            "'job.json' is not a valid job: 'kind' must be one of 'train', 'train_spectra', 'train_signals', "
+            "'separate'; found x.",
         ),
         ('{"kind": "train"}', "'job.json' is not a valid job: 'signal' must be given; it is missing."),
     ],

@@ -9,13 +9,48 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.errors import ReadError
+from napari_bgremove.recipes.denoiser import DenoiserRecipe
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
 
-__all__ = ["Job", "SeparateJob", "TrainJob", "TrainSpectraJob", "TrainingJob", "describe_invalid", "read_job"]
+__all__ = [
+    "TRAINING_KINDS",
+    "Job",
+    "SeparateJob",
+    "TrainJob",
+    "TrainSignalsJob",
+    "TrainSpectraJob",
+    "TrainingJob",
+    "describe_invalid",
+    "read_job",
+]
 
 
-class TrainJob(BaseModel):
+class _Training(BaseModel):
+    """Where every training starts, where it computes, and what it keeps.
+
+    Attributes
+    ----------
+    start_from : str or None
+        Model file whose weights are the initial ones, to fit it to other
+        data; its network has to be that of the recipe.
+    device, precision, threads
+        Where and how to compute.
+    keep_every : int
+        Every so many epochs the weights are kept for good; the last ten are
+        kept anyway.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_from: str | None = None
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
+    keep_every: int = Field(default=10, ge=1)
+
+
+class TrainJob(_Training):
     """Train a network on two patch sets.
 
     Attributes
@@ -24,35 +59,20 @@ class TrainJob(BaseModel):
         Fields left out of the job keep the recipe's defaults.
     signal, background : str
         Patch set files.
-    start_from : str or None
-        Model file whose weights are the initial ones, to fit it to other
-        data; its network has to be that of the recipe.
-    device, precision, threads
-        Where and how to compute.
     samples_per_epoch : int or None
         None: one sample per signal patch.
     validation_samples : int
-    keep_every : int
-        Every so many epochs the weights are kept for good; the last ten are
-        kept anyway.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["train"] = "train"
     recipe: SaxsUnetRecipe = Field(default_factory=SaxsUnetRecipe)
     signal: str
     background: str
-    start_from: str | None = None
-    device: str = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    threads: int | None = Field(default=None, ge=1)
     samples_per_epoch: int | None = Field(default=None, ge=1)
     validation_samples: int = Field(default=256, ge=1)
-    keep_every: int = Field(default=10, ge=1)
 
 
-class TrainSpectraJob(BaseModel):
+class TrainSpectraJob(_Training):
     """Train a network on uncleaned spectra.
 
     Attributes
@@ -61,20 +81,27 @@ class TrainSpectraJob(BaseModel):
         Fields left out of the job keep the recipe's defaults.
     source : SpectraSource
         The set; bands that hold signal are the recipe's.
-    start_from, device, precision, threads, keep_every
-        As in `TrainJob`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["train_spectra"] = "train_spectra"
     recipe: SpectroscopyNetRecipe = Field(default_factory=SpectroscopyNetRecipe)
     source: SpectraSource
-    start_from: str | None = None
-    device: str = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    threads: int | None = Field(default=None, ge=1)
-    keep_every: int = Field(default=10, ge=1)
+
+
+class TrainSignalsJob(_Training):
+    """Train a denoiser, on generated pairs or on measured rows without labels.
+
+    Attributes
+    ----------
+    recipe : DenoiserRecipe
+        Fields left out of the job keep the recipe's defaults.
+    source : SpectraSource or None
+        The rows, where the recipe's `signals` is "rows", and only then.
+    """
+
+    kind: Literal["train_signals"] = "train_signals"
+    recipe: DenoiserRecipe = Field(default_factory=DenoiserRecipe)
+    source: SpectraSource | None = None
 
 
 class SeparateJob(BaseModel):
@@ -123,8 +150,10 @@ class SeparateJob(BaseModel):
     cluster: str | None = None
 
 
-TrainingJob = TrainJob | TrainSpectraJob
-Job = Annotated[TrainJob | TrainSpectraJob | SeparateJob, Field(discriminator="kind")]
+TrainingJob = TrainJob | TrainSpectraJob | TrainSignalsJob
+#: What a training of each sort is called in its file.
+TRAINING_KINDS: tuple[str, ...] = ("train", "train_spectra", "train_signals")
+Job = Annotated[TrainJob | TrainSpectraJob | TrainSignalsJob | SeparateJob, Field(discriminator="kind")]
 _ADAPTER: TypeAdapter[TrainingJob | SeparateJob] = TypeAdapter(Job)
 
 
@@ -155,7 +184,7 @@ def describe_invalid(error: ValidationError) -> str:
     if first["type"] == "json_invalid":
         return f"it must be JSON; found {context['error']}."
     # The kind of a job is part of where pydantic looked, but not of what a person wrote.
-    where = [str(part) for part in first["loc"] if part not in ("train", "train_spectra", "separate")]
+    where = [str(part) for part in first["loc"] if part not in (*TRAINING_KINDS, "separate")]
     subject = ".".join(where) or str(context.get("discriminator", "job")).strip("'")
     if first["type"] in ("missing", "union_tag_not_found"):
         return f"'{subject}' must be given; it is missing."

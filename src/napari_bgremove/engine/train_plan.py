@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_bgremove._files import atomic_write
-from napari_bgremove.engine.jobs import TrainingJob
+from napari_bgremove.engine.jobs import TRAINING_KINDS, TrainingJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.trainee import prepare_training
 from napari_bgremove.errors import ReadError
@@ -134,4 +134,4 @@ def _is_training(job: Path) -> bool:
         content = json.loads(job.read_bytes())
     except ValueError:
         return False
-    return isinstance(content, dict) and content.get("kind") in ("train", "train_spectra")
+    return isinstance(content, dict) and content.get("kind") in TRAINING_KINDS

@@ -1,17 +1,22 @@
-"""What a run trains: the one thing in which a training of images differs from one of spectra."""
+"""What a run trains: the one thing in which trainings of images, spectra and signals differ."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_bgremove.engine.jobs import TrainingJob, TrainSpectraJob
+from napari_bgremove.engine.jobs import TrainingJob, TrainJob, TrainSignalsJob, TrainSpectraJob
+from napari_bgremove.engine.saxs_training import SaxsTraining
+from napari_bgremove.engine.signal_training import SignalTraining
+from napari_bgremove.engine.spectra_training import SpectraTraining
 
 if TYPE_CHECKING:
     import torch
 
     from napari_bgremove.learning.distributed import Ranks
-    from napari_bgremove.learning.networks import AdditiveNetwork, SpectroscopyNet
+    from napari_bgremove.learning.networks import Network
     from napari_bgremove.learning.training import Training
 
 __all__ = ["Trainee", "prepare_training"]
@@ -25,7 +30,7 @@ class Trainee(Protocol):
     epochs : int
     provenance : dict
         What the model file tells of the training, besides how far it got.
-    network : AdditiveNetwork or SpectroscopyNet
+    network : nn.Module
         Its initial weights fixed by the recipe's seed.
     """
 
@@ -33,7 +38,7 @@ class Trainee(Protocol):
     provenance: dict[str, Any]
 
     @property
-    def network(self) -> AdditiveNetwork | SpectroscopyNet:
+    def network(self) -> Network:
         """What is trained."""
         ...
 
@@ -58,6 +63,11 @@ class Trainee(Protocol):
         ...
 
 
+_TRAINEES: Mapping[type[TrainingJob], Callable[[Any], Trainee]] = MappingProxyType(
+    {TrainJob: SaxsTraining, TrainSpectraJob: SpectraTraining, TrainSignalsJob: SignalTraining}
+)
+
+
 def prepare_training(job: TrainingJob) -> Trainee:
     """Read the data of a job and build its network.
 
@@ -66,10 +76,4 @@ def prepare_training(job: TrainingJob) -> Trainee:
     ReadError, ComputeError
         When the data cannot be used.
     """
-    if isinstance(job, TrainSpectraJob):
-        from napari_bgremove.engine.spectra_training import SpectraTraining
-
-        return SpectraTraining(job)
-    from napari_bgremove.engine.saxs_training import SaxsTraining
-
-    return SaxsTraining(job)
+    return _TRAINEES[type(job)](job)
