@@ -35,7 +35,10 @@ WRITING_CALLS = {"os.rename", "os.replace", "os.link", "shutil.move"}
 # Modules imported by a name that is not written out: from a table of our own, never from a file.
 NAMED_IMPORTS = {"__init__.py": "public names", "cli/lazy_group.py": "commands", "io/isolated.py": "classes of fabio"}
 # Opened for writing, but no result: a file that nobody else can see.
-SCRATCH_FILES = {"io/readers.py": "unpacks .gz into a temporary folder of its own"}
+SCRATCH_FILES = {
+    "io/readers.py": "unpacks .gz into a temporary folder of its own",
+    "engine/spectra_blocks.py": "puts the parts of a large set, row by row, into a temporary folder of who asked",
+}
 
 
 def dotted(node: ast.expr) -> str:

@@ -80,7 +80,7 @@ def separate_into_files(
     Parameters
     ----------
     folder : Path
-        Is there already.
+        A temporary one, which is there already: the files are whole only when this returns.
 
     Returns
     -------

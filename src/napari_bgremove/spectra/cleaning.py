@@ -21,9 +21,9 @@ from napari_bgremove.separation import Separation
 from napari_bgremove.spectra import chemcam_pipeline as chemcam
 from napari_bgremove.spectra.axes import check_axis, check_spectra
 from napari_bgremove.spectra.backgrounds import METHODS, separate_background
-from napari_bgremove.spectra.baselines import fill_gaps
 from napari_bgremove.spectra.blocks import Block, check_blocks
 from napari_bgremove.spectra.cleaning_remarks import RemarkCounter
+from napari_bgremove.spectra.drawn_signal import check_signal_channels, fill_rows, go_across
 
 __all__ = ["CLEANERS", "Cleaner", "NothingUsableError", "clean_spectra"]
 
@@ -111,7 +111,7 @@ def clean_spectra(
     for block in parts:
         check_axis(positions[block.channels])
     values = check_spectra(positions, spectra)
-    signal = _check_channels(signal_channels, positions, parts)
+    signal = check_signal_channels(signal_channels, positions, parts)
     used = {**chosen.parameters, **parameters}
     result = chosen.clean(positions, values, parts, signal, **used)
     recorded = {name: _as_record(value) for name, value in used.items()}
@@ -150,7 +150,7 @@ def _clean_by_baseline(
                     continue
                 if not found.provenance["found"][0].get("converged", True):
                     remark.not_converged()
-                curve[part] = _go_across(axis[part], found.background.astype(np.float64), signal[part])
+                curve[part] = go_across(axis[part], found.background.astype(np.float64), signal[part])
     if reason is not None and not np.isfinite(background).any():
         raise NothingUsableError(str(reason))
     background[np.isnan(rows)] = np.nan
@@ -175,11 +175,11 @@ def _clean_as_chemcam(
     for block in blocks:
         part = block.channels
         level = _choose_level(block, lowest_levels)
-        filled = _fill_rows(axis[part], lit[..., part])
+        filled = fill_rows(axis[part], lit[..., part])
         smooth = chemcam.denoise_spectra(filled, clips=clips, sigmas=sigmas)
-        bridged = _go_across(axis[part], np.where(signal[part], np.nan, smooth), signal[part])
+        bridged = go_across(axis[part], np.where(signal[part], np.nan, smooth), signal[part])
         below = chemcam.estimate_continuum(axis[part], bridged, lowest_level=level)
-        below = _go_across(axis[part], np.where(signal[part], np.nan, below), signal[part])
+        below = go_across(axis[part], np.where(signal[part], np.nan, below), signal[part])
         denoised[..., part], continuum[..., part] = smooth, below
     background = continuum + (values - lit)  # the dark is background too; NaN where not usable
     scale = np.ones(axis.shape) if response is None else response
@@ -200,48 +200,6 @@ def _choose_level(block: Block, levels: Mapping[str, int] | int) -> int:
         return levels
     # A block of another instrument gets the level of most of ChemCam's.
     return levels.get(block.name, chemcam.CONTINUUM_LEVELS["UV"])
-
-
-def _fill_rows(axis: Array, values: Array) -> Array:
-    """Bridge what is not usable in each spectrum by straight lines."""
-    rows = values.reshape(-1, len(axis))
-    empty = np.isnan(rows).all(axis=1)
-    if empty.any():
-        msg = (
-            f"'spectra' must have usable samples in every block; found spectrum {int(np.argmax(empty))} without any "
-            f"from {axis[0]:g} to {axis[-1]:g}. Leave it out."
-        )
-        raise ComputeError(msg)
-    return np.reshape([fill_gaps(axis, row) for row in rows], values.shape)
-
-
-def _go_across(axis: Array, curves: Array, signal: NDArray[np.bool_]) -> Array:
-    """Draw curves on straight lines across the signal channels; other gaps stay."""
-    if not signal.any():
-        return curves
-    rows = curves.reshape(-1, len(axis))
-    across = [np.where(signal, fill_gaps(axis, row), row) if np.isfinite(row).any() else row for row in rows]
-    return np.reshape(across, curves.shape)
-
-
-def _check_channels(channels: ArrayLike | None, axis: Array, blocks: Sequence[Block]) -> NDArray[np.bool_]:
-    if channels is None:
-        return np.zeros(axis.shape, bool)
-    signal = np.asarray(channels)
-    if signal.shape != axis.shape or signal.dtype != bool:
-        msg = (
-            f"'signal_channels' must tell of each of the {axis.size} channels whether it holds signal; found "
-            f"{describe_shape(signal.shape)} {signal.dtype}."
-        )
-        raise ValueError(msg)
-    full = next((block for block in blocks if np.count_nonzero(~signal[block.channels]) < 2), None)
-    if full is not None:
-        msg = (
-            f"'signal_channels' must leave at least 2 channels of block '{full.name}' for its background; found "
-            f"{np.count_nonzero(~signal[full.channels])} of {len(full)}. Draw less signal."
-        )
-        raise ComputeError(msg)
-    return signal
 
 
 def _baseline(name: str) -> Cleaner:
