@@ -46,8 +46,9 @@ def read_rows(spectra: Any, rows: slice) -> NDArray[np.floating]:
 def write_rows(path: Path, values: NDArray[np.floating], *, first: int, count: int) -> None:
     """Write rows into a temporary NPY file of `count` rows, from row `first` on; the file begins with row 0.
 
-    Nobody reads it before its last row is there. It is written and not mapped into the memory, because a full disk is an
-    error when it is written to, and the end of the process when it is mapped.
+    Nobody reads it before its last row is there. It is written and not mapped
+    into the memory, because a full disk is an error when it is written to, and
+    the end of the process when it is mapped.
 
     Raises
     ------
