@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.notes import collected_notes
+from napari_bgremove.engine.signal_answers import SignalAnswers
 from napari_bgremove.engine.spectra_answers import SpectraAnswers, needs_network
 from napari_bgremove.engine.train_pace import estimate_training
 from napari_bgremove.errors import EXPECTED, ModelFileError
@@ -33,7 +34,7 @@ IDLE_SECONDS = 300.0
 POLL_SECONDS = 0.03
 OWNER_SECONDS = 2.0
 # Of these only the newest request is worth an answer.
-SUPERSEDED = ("separate", "separate_spectra", "calibrate_spectra")
+SUPERSEDED = ("separate", "separate_spectra", "calibrate_spectra", "denoise_signals", "denoise_block")
 
 
 def serve(folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -70,6 +71,7 @@ class _Answers:
             "estimate": self._estimate,
             "equivariance": self._equivariance,
             **SpectraAnswers().kinds,
+            **SignalAnswers().kinds,
         }
 
     def answer(self, request: Letter) -> Letter:

@@ -100,8 +100,8 @@ class SpectraAnswers:
 
 
 def needs_network(request: Letter) -> bool:
-    """Tell whether a letter can only be answered with torch: classical cleanings do without."""
-    if request.kind == "separate_spectra":
+    """Tell whether a letter can only be answered with torch: classical cleanings and filters do without."""
+    if "how" in request.values:
         return request.values["how"].get("model") is not None
     if request.kind == "calibrate_spectra":
         return any(each["how"].get("model") is not None for each in request.values["cleanings"].values())
