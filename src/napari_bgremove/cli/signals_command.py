@@ -7,6 +7,7 @@ import click
 from napari_bgremove.cli.lazy_group import LazyGroup
 
 COMMANDS = {
+    "train": "Train a denoiser on generated pairs, or on your own noisy rows, or resume a run.",
     "denoise": "Take noise from spectra, the rows of images, or maps.",
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bgremove._validation import label_with_unit
 from napari_bgremove.cli.spectrum_sources import LoadedSpectra
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.evaluation.background_figure import SeparatedSpectrum
@@ -174,7 +175,7 @@ def write_summaries(
 
 def as_drawn(spectrum: Spectrum, separation: Separation, ends: Sequence[End] = ()) -> SeparatedSpectrum:
     """Return what figures are drawn of, with what the spectrum says of its axis."""
-    label = f"{spectrum.axis_name} ({spectrum.axis_unit})" if spectrum.axis_unit else spectrum.axis_name
+    label = label_with_unit(spectrum.axis_name, spectrum.axis_unit)
     value = spectrum.intensity_name or "intensity"
     falls = spectrum.axis_name == "binding energy"
     return SeparatedSpectrum(spectrum.axis, separation, ends, spectrum.label, label, value, falls)
