@@ -9,6 +9,7 @@ from napari_bgremove.cli.lazy_group import LazyGroup
 COMMANDS = {
     "train": "Train a denoiser on generated pairs, or on your own noisy rows, or resume a run.",
     "denoise": "Take noise from spectra, the rows of images, or maps.",
+    "bench": "Do the experiments of the paper: networks and filters in tables, on generated signals.",
 }
 
 
