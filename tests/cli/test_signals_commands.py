@@ -269,3 +269,20 @@ def test_no_input_is_overwritten(bgremove: Call, spectrum: Path, option: str) ->
     called = bgremove("signals", "denoise", spectrum, "--method", "tv", "--reference", clean, *words)
     assert called.code == 1
     assert "would overwrite the input 'clean.csv'" in called.err
+
+
+@pytest.mark.parametrize("method", ["wiener", "tv", "wavelet"])
+def test_a_real_line_profile_is_denoised(bgremove: Call, shared_data: Path, tmp_path: Path, method: str) -> None:
+    """The 21 lines about the middle of an iron-nickel frame, with the axis of `bgremove profile`."""
+    frame, line = shared_data / "libs" / "iccd_labs" / "FeNi_frame_288x2560_u16.npy", tmp_path / "line.csv"
+    assert bgremove("profile", frame, "--line", 140, 0, 140, 2559, "--width", 21, "--out", line).code == 0
+    called = bgremove("signals", "denoise", line, "--method", method, "--out", tmp_path / "clean.csv")
+    assert called.code == 0, called.err
+    (profile,), (clean,) = read_spectra(line), read_spectra(tmp_path / "clean.csv")
+    assert_array_equal(clean.axis, profile.axis)
+    assert_array_equal(clean.intensity, profile.intensity)
+    denoised = clean.columns["denoised"]
+    assert_allclose(denoised + clean.columns["noise"], profile.intensity, rtol=1e-12)
+    assert estimate_sigma(denoised) < 0.8 * estimate_sigma(profile.intensity)
+    peak = int(np.argmax(profile.intensity))
+    assert abs(int(np.argmax(denoised)) - peak) <= 2

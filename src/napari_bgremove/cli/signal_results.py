@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bgremove.cli.signal_figures import Denoised, SignalLog
-from napari_bgremove.cli.signal_sources import LoadedSignals
+from napari_bgremove.cli.shots import show_progress
+from napari_bgremove.cli.signal_outcomes import Denoised, SignalLog
+from napari_bgremove.cli.signal_sources import LoadedSignals, Pair
 from napari_bgremove.cli.spectrum_results import describe_map_record, number_spectra
 from napari_bgremove.engine.signal_denoising import NothingToDenoiseError, SignalDenoiser, denoise_set
 from napari_bgremove.io.columns import write_columns
@@ -80,7 +81,7 @@ def denoise_into_files(
 def _denoise_blocks(loaded: LoadedSignals, place: int, denoiser: SignalDenoiser) -> Blocks:
     """Yield every block denoised; one of which no signal can be is NaN, unless all are."""
     refused, is_refused = None, True
-    for measured, truth in loaded.read_pairs(place):
+    for measured, truth in _show(loaded.read_pairs(place), loaded.count_blocks(place)):
         try:
             parts = denoiser.denoise(measured) if loaded.set is None else denoise_set(loaded.set, denoiser)
             is_refused = False
@@ -90,6 +91,15 @@ def _denoise_blocks(loaded: LoadedSignals, place: int, denoiser: SignalDenoiser)
         yield parts, truth
     if refused is not None and is_refused:
         raise refused
+
+
+def _show(pairs: Iterator[Pair], count: int) -> Iterator[Pair]:
+    """Show how far many blocks are."""
+    if count == 1:
+        yield from pairs
+    else:
+        with show_progress(pairs, label="denoising", length=count) as shown:
+            yield from shown
 
 
 def _without_result(measured: NDArray[np.float64], reason: str) -> Separation:

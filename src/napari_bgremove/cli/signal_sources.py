@@ -20,9 +20,11 @@ from napari_bgremove.io.spectra import Spectrum
 from napari_bgremove.io.spectra_sets import read_spectra_set
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["LoadedSignals", "load_signals"]
+__all__ = ["LoadedSignals", "Pair", "load_signals"]
 
 Array = NDArray[np.float64]
+#: Signals as measured, and the clean ones where they are known.
+Pair = tuple[Array, Array | None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ class LoadedSignals:
     truths: tuple[Spectrum, ...] = ()
     peak: float = np.nan
 
-    def read_pairs(self, place: int) -> Iterator[tuple[Array, Array | None]]:
+    def count_blocks(self, place: int) -> int:
+        """Return how many pairs `read_pairs` will yield."""
+        intensity: Any = self.spectra.spectra[place].intensity
+        return len(intensity.chunks[0]) if hasattr(intensity, "dask") else 1
+
+    def read_pairs(self, place: int) -> Iterator[Pair]:
         """Yield one of the spectra with its truth; a map that is still in its file block by block."""
         spectrum = self.spectra.spectra[place]
         if not self.truths:

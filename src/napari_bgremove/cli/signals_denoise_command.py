@@ -16,7 +16,7 @@ from napari_bgremove.cli.spectrum_source_options import spectrum_source_options
 from napari_bgremove.filters.signal_filters import METHODS
 
 if TYPE_CHECKING:
-    from napari_bgremove.cli.signal_figures import Denoised
+    from napari_bgremove.cli.signal_outcomes import Denoised
 
 _SUFFIX = {"tiff": ".tif", "hdf5": ".h5"}
 _FILE = click.Path(exists=True, dir_okay=False)
