@@ -14,6 +14,7 @@ import pytest
 import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 
+from napari_bgremove.cli.signals_command import COMMANDS
 from napari_bgremove.evaluation.signal_metrics import measure_psnr_as_published, score_signals
 from napari_bgremove.filters.signal_filters import METHODS, denoise_signals
 from napari_bgremove.filters.signal_noise import estimate_sigma
@@ -286,3 +287,9 @@ def test_a_real_line_profile_is_denoised(bgremove: Call, shared_data: Path, tmp_
     assert estimate_sigma(denoised) < 0.8 * estimate_sigma(profile.intensity)
     peak = int(np.argmax(profile.intensity))
     assert abs(int(np.argmax(denoised)) - peak) <= 2
+
+
+def test_every_command_has_a_page_of_help(bgremove: Call) -> None:
+    for name in COMMANDS:
+        assert f"\n  {name} " in bgremove("signals", "--help").out
+        assert bgremove("signals", name, "--help").out.startswith(f"Usage: bgremove signals {name}")
