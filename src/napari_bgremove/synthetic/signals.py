@@ -84,13 +84,12 @@ def make_spectra(seed: Seed, count: int, *, length: int = 128, sigma: float = 1.
     Parameters, result and errors are those of `make_spikes`.
     """
     rng = _start(seed, count, length, sigma)
-    axis = np.arange(length)
-    signal = np.zeros((count, length))
-    for _ in range(PEAKS):
-        height = rng.uniform(*PEAK_HEIGHT, (count, 1)) * (rng.random((count, 1)) < PEAK_PRESENT)
-        mixing = rng.random((count, 1))
-        distance = (axis - rng.uniform(0, length - 1, (count, 1))) / rng.uniform(*PEAK_HALF_WIDTH, (count, 1))
-        signal += height * (mixing / (1 + distance**2) + (1 - mixing) * np.exp(-np.log(2) * distance**2))
+    shape = (count, PEAKS, 1)
+    height = rng.uniform(*PEAK_HEIGHT, shape) * (rng.random(shape) < PEAK_PRESENT)
+    mixing, place = rng.random(shape), rng.uniform(0, length - 1, shape)
+    distance = np.square((np.arange(length) - place) / rng.uniform(*PEAK_HALF_WIDTH, shape))
+    line = mixing / (1 + distance) + (1 - mixing) * np.exp(-np.log(2) * distance)
+    signal = np.sum(height * line, axis=1)
     return _measure(rng, signal, sigma)
 
 
