@@ -13,6 +13,7 @@ from napari_bgremove.spectra.cleaning import CLEANERS
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.file_choice import FileChoice
+from napari_bgremove.widgets.parts.model_names import name_model
 from napari_bgremove.widgets.spectra_parameters import MethodParameters, describe_parameters
 from napari_bgremove.widgets.spectra_progress import SpectraProgress
 
@@ -26,8 +27,6 @@ _OUTPUTS = {
     "synthesis": "its own signal",
     "both": "both parts its own; the rest is residual",
 }
-# Every run calls its best model so.
-_EVERYBODYS = ("best", "model")
 
 
 class CleanForm(QWidget):
@@ -113,8 +112,4 @@ def label_of_method(how: SpectraMethod) -> str:
     """Return what a cleaning is called on plots, layers and tables; runs are told apart by their folders."""
     if how.model is None:
         return CLEANERS[how.method].label + describe_parameters(how.parameters)
-    path, name = Path(how.model), name_representation(how)
-    output = name.removeprefix(path.stem)
-    if path.parent.name == "epochs" and path.stem.isdigit():
-        return f"{path.parent.parent.name}, epoch {int(path.stem) + 1}{output}"
-    return f"{path.parent.name}{output}" if path.stem in _EVERYBODYS else name
+    return name_model(how.model) + name_representation(how).removeprefix(Path(how.model).stem)
