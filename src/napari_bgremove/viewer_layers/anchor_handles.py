@@ -56,8 +56,15 @@ class AnchorHandles:
 
     def move(self, places: NDArray[np.float64]) -> None:
         """Put the handles at (row, column) places, shape (k, 2)."""
-        if self.is_alive and not np.array_equal(self.layer.data, places):
+        if not self.is_alive or np.array_equal(self.layer.data, places):
+            return
+        if self.layer.data.shape != places.shape:
             self.layer.data = places
+            return
+        # In place: told of new data, napari would measure all layers anew for its sliders, which no handle of an
+        # image moves; and their picture in the list of layers is not worth drawing with every move.
+        self.layer.data[:] = places
+        self.layer.refresh(thumbnail=False)
 
     def close(self) -> None:
         """Take them away."""
