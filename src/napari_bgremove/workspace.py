@@ -28,6 +28,8 @@ class Workspace:
         What separates images; the bundled model until another is chosen.
     spectra_model_file : str
         What was dropped to separate spectra with; empty while there is none.
+    signal_model_file : str
+        What was dropped to denoise signals with; empty while there is none.
     run_folder : str
         The training that is shown; empty while there is none.
     """
@@ -36,6 +38,7 @@ class Workspace:
     patch_folder: str = ""
     model_file: str = str(BUNDLED_MODEL)
     spectra_model_file: str = ""
+    signal_model_file: str = ""
     run_folder: str = ""
 
 

@@ -19,6 +19,7 @@ import napari_bgremove
 from napari_bgremove.contributions.models import choose_model
 from napari_bgremove.errors import ModelFileError
 from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.widgets.profile_panel import ProfilePanel
 from napari_bgremove.widgets.spectra_panel import SpectraPanel
 from napari_bgremove.workspace import workspace_of
 
@@ -84,6 +85,21 @@ def test_a_dropped_model_for_spectra_is_the_one_the_spectra_panel_cleans_with(
     for panel in (before, after):
         assert panel.clean_form.how.model == str(spectra_model)
     assert workspace_of(viewer).model_file == for_images
+
+
+def test_a_dropped_denoiser_is_what_the_profile_panel_denoises_with(
+    viewer: Any, drop: Callable[[Path], list[str]], denoiser_file: Path
+) -> None:
+    for_images = workspace_of(viewer).model_file
+    before, after = ProfilePanel(viewer), None
+    viewer.window.add_dock_widget(before)
+    assert drop(denoiser_file) == ["'denoiser.safetensors' is what this viewer denoises signals with now."]
+    after = ProfilePanel(viewer)
+    viewer.window.add_dock_widget(after)
+    for panel in (before, after):
+        assert panel.denoising.how.model == str(denoiser_file)
+    assert workspace_of(viewer).model_file == for_images
+    assert workspace_of(viewer).spectra_model_file == ""
 
 
 def test_a_dropped_file_that_is_damaged_is_one_sentence(

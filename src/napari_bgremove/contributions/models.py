@@ -8,15 +8,12 @@ from typing import Any
 
 import napari
 
-from napari_bgremove._model_header import check_model_file
+from napari_bgremove._model_header import check_model_file, find_subject
 from napari_bgremove.contributions.notices import NO_LAYER, refuse, tell
 from napari_bgremove.errors import ModelFileError
 from napari_bgremove.workspace import Workspace, workspace_of
 
 __all__ = ["choose_model", "get_model_reader"]
-
-# The one family of networks that takes spectra, not images; its class is out of reach here, being torch's.
-_OF_SPECTRA = "spectroscopy_net"
 
 
 def get_model_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[tuple[None]]]:
@@ -47,18 +44,21 @@ def choose_model(path: str | Sequence[str]) -> list[tuple[None]]:
     except ModelFileError as error:
         return refuse(error)
     what = _take(workspace_of(viewer), file, description)
-    tell([f"'{file.name}' is what this viewer separates {what}with now{_training(description)}."])
+    tell([f"'{file.name}' is what this viewer {what} with now{_training(description)}."])
     return NO_LAYER
 
 
 def _take(workspace: Workspace, file: Path, description: dict[str, Any]) -> str:
-    """Let the panels know of a model; return what it separates, as the sentence goes."""
-    network = description.get("network")
-    if isinstance(network, dict) and network.get("family") == _OF_SPECTRA:
-        workspace.spectra_model_file = str(file.absolute())
-        return "spectra "
-    workspace.model_file = str(file.absolute())
-    return ""
+    """Let the panels know of a model; return what it does, as the sentence goes."""
+    subject, path = find_subject(description), str(file.absolute())
+    if subject == "spectra":
+        workspace.spectra_model_file = path
+        return "separates spectra"
+    if subject == "signals":
+        workspace.signal_model_file = path
+        return "denoises signals"
+    workspace.model_file = path
+    return "separates"
 
 
 def _only(path: str | Sequence[str]) -> Path:

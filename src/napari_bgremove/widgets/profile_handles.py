@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_bgremove.viewer_layers.anchor_handles import AnchorHandles
 from napari_bgremove.widgets.parts.connections import Connections
-from napari_bgremove.widgets.profile_work import Fit
+from napari_bgremove.widgets.profile_fits import Fit
 
 __all__ = ["LineHandles"]
 

@@ -13,7 +13,7 @@ from napari_bgremove.separation import Separation
 from napari_bgremove.spectra.curve import CODES
 from napari_bgremove.spectra.net_area import measure_net_area
 from napari_bgremove.spectra.shirley import ShirleyBackground
-from napari_bgremove.widgets.profile_work import Windows, ends_of, take_backgrounds
+from napari_bgremove.widgets.profile_fits import Windows, ends_of, take_backgrounds
 
 __all__ = ["MapParts", "areas_of", "separate_along"]
 

@@ -17,17 +17,10 @@ from napari_bgremove.images.sampling import ImageSampler
 from napari_bgremove.viewer_layers.spectrum_lines import DrawnLine
 from napari_bgremove.viewer_layers.spectrum_maps import put_spectrum_map
 from napari_bgremove.widgets.parts.latest_call import LatestCall
+from napari_bgremove.widgets.profile_fits import Windows, take_backgrounds
 from napari_bgremove.widgets.profile_map_form import MapForm
 from napari_bgremove.widgets.profile_map_work import MapParts, areas_of, separate_along
-from napari_bgremove.widgets.profile_work import (
-    AxisChoice,
-    BandChoice,
-    ImagePlace,
-    Windows,
-    read_line,
-    take_backgrounds,
-    values_along,
-)
+from napari_bgremove.widgets.profile_work import AxisChoice, BandChoice, ImagePlace, read_line, values_along
 
 __all__ = ["Choices", "ProfileMaps"]
 

@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
+from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.panel import Panel, reports_errors
 from napari_bgremove.widgets.parts.background_table import BackgroundTable
 from napari_bgremove.widgets.parts.fields import make_section
@@ -20,14 +21,17 @@ from napari_bgremove.widgets.profile_copies import (
     profile_as_command,
     profile_as_python,
 )
+from napari_bgremove.widgets.profile_denoise import ProfileDenoising
+from napari_bgremove.widgets.profile_denoise_work import Denoised
 from napari_bgremove.widgets.profile_files import SpectrumFiles, read_sources
+from napari_bgremove.widgets.profile_fits import Fit, Windows, fit_spectrum, place_windows, propose_windows
 from napari_bgremove.widgets.profile_forms import AxisForm, BandForm, MethodsForm
 from napari_bgremove.widgets.profile_handles import LineHandles
 from napari_bgremove.widgets.profile_map_form import MapForm
 from napari_bgremove.widgets.profile_maps import Choices, ProfileMaps
-from napari_bgremove.widgets.profile_results import save_fits, to_rows, to_shown
+from napari_bgremove.widgets.profile_results import save_fits, say_refusals, to_rows, to_shown
 from napari_bgremove.widgets.profile_sources import ImageSources
-from napari_bgremove.widgets.profile_work import Fit, Source, Windows, fit_spectrum, place_windows, propose_windows
+from napari_bgremove.widgets.profile_work import Source
 
 __all__ = ["ProfilePanel"]
 
@@ -45,6 +49,9 @@ class ProfilePanel(Panel):
         self.sources, self.files = ImageSources(napari_viewer, self.connections), SpectrumFiles()
         self.band, self.axis_form, self.methods = BandForm(), AxisForm(), MethodsForm()
         self.plot, self.table, self.map_form = SpectrumPlot(), BackgroundTable(), MapForm()
+        self.denoising = ProfileDenoising(
+            napari_viewer, engine_of(napari_viewer), self.connections, lambda: self.sources.whole, self
+        )
         self.maps = ProfileMaps(napari_viewer, self.map_form, self._choices, self)
         self.fits: list[Fit] = []
         self.windows: Windows | None = None
@@ -83,7 +90,8 @@ class ProfilePanel(Panel):
         if not self.isVisible():
             return
         self._later.stop()
-        self.fits = [self._fit(source) for source in self._read()]
+        sources = self._read()
+        self.fits = [self._fit(*one) for one in zip(sources, self.denoising.take(sources), strict=True)]
         self._show()
 
     @reports_errors
@@ -97,15 +105,20 @@ class ProfilePanel(Panel):
         self.maps.separate()
 
     @reports_errors
+    def denoise_all(self) -> None:
+        """Denoise every row of the image, or every pixel of the map."""
+        self.denoising.images.start()
+
+    @reports_errors
     def draw_areas(self) -> None:
         """Draw the net area along each line over the frames."""
         self.maps.draw_areas()
 
     def _copied(self, of_line: Callable[..., str], of_file: Callable[..., str]) -> str:
         """The first spectrum, as text."""
-        noise = str(self.methods.noise.currentData())
+        how = {"noise": str(self.methods.noise.currentData()), "denoising": self.denoising.how}
         if self.is_of_files and self.fits:
-            return of_file(self.fits[0], noise=noise)
+            return of_file(self.fits[0], **how)
         chosen = self._choices()
         if not chosen.lines:
             msg = "Draw a line first: of rings there is a script in the Compare panel."
@@ -113,7 +126,7 @@ class ProfilePanel(Panel):
         if self.sources.leave_out.isChecked():
             msg = "Labels that are left out are no file a script could name: untick 'Leave out' to copy."
             raise ValueError(msg)
-        return of_line(self.viewer, chosen.image, chosen.lines[0], self.fits[0], chosen.band, chosen.place, noise=noise)
+        return of_line(self.viewer, chosen.image, chosen.lines[0], self.fits[0], chosen.band, chosen.place, **how)
 
     def _choices(self) -> Choices:
         image = self.sources.image
@@ -129,12 +142,12 @@ class ProfilePanel(Panel):
             return list(self.files.sources)
         return self.sources.read(self.band.choice, self.axis_form.choice)
 
-    def _fit(self, source: Source) -> Fit:
+    def _fit(self, source: Source, denoised: Denoised) -> Fit:
         if self.windows is None:
             self.windows = propose_windows(source.values)
         self.windows = place_windows(self.windows, source.values)
         noise = str(self.methods.noise.currentData())
-        return fit_spectrum(source, self.windows, self.methods.methods, noise=noise)
+        return fit_spectrum(source, self.windows, self.methods.methods, noise=noise, denoised=denoised)
 
     def _show(self) -> None:
         label = self.fits[0].axis.label if self.fits else "length"
@@ -142,8 +155,8 @@ class ProfilePanel(Panel):
         self.plot.show_spectra([to_shown(fit) for fit in self.fits], x_label=label, y_label=height)
         self.plot.set_anchors(self.windows if self.fits else None)
         self.table.set_rows([row for fit in self.fits for row in to_rows(fit)])
-        refusals = [f"{fit.name}, {method}: {why}" for fit in self.fits for method, why in fit.refusals.items()]
-        self.message.show_text(refusals[0] if refusals else "")
+        self.denoising.show(self.fits)
+        self.message.show_text(next(say_refusals(self.fits), ""))
         on_image = self.fits[0] if self.fits and not self.is_of_files else None
         self._handles.follow(self.sources.image, on_image)
 
@@ -156,6 +169,7 @@ class ProfilePanel(Panel):
         self.files.setVisible(of_files)
         for widget in (self.sources, self._band_section, self._axis_section, self._map_section):
             widget.setVisible(not of_files)
+        self.denoising.images.offer(not of_files)
         self.plot.invert_x(of_files and any("binding" in s.axis.name for s in self.files.sources))
         self.windows = None  # the axes have nothing in common
         self._later.start()
@@ -184,7 +198,7 @@ class ProfilePanel(Panel):
         self._later.start()
 
     def _connect(self) -> None:
-        for part in (self.band, self.axis_form, self.methods, self.sources):
+        for part in (self.band, self.axis_form, self.methods, self.sources, self.denoising):
             part.changed.connect(self._later.start)
         self.sources.image_changed.connect(self._handles.close)
         self.files.asked.connect(self.open_files)
@@ -193,6 +207,9 @@ class ProfilePanel(Panel):
         self.map_form.map_requested.connect(self.separate_all)
         self.map_form.areas_requested.connect(self.draw_areas)
         self.maps.failed.connect(self.message.show_error)
+        self.denoising.form.all_requested.connect(self.denoise_all)
+        self.denoising.failed.connect(self.message.show_failure)
+        self.denoising.images.raised.connect(self.message.show_error)
         self._handles.dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_dragged.connect(self._on_anchors_dragged)
         self.plot.anchors_released.connect(self._on_anchors_dragged)
@@ -210,6 +227,7 @@ class ProfilePanel(Panel):
         self.body.addWidget(self.table)
         self.body.addWidget(self._band_section)
         self.body.addWidget(self._axis_section)
+        self.body.addWidget(make_section("Denoise", self.denoising.form))
         self.body.addWidget(make_section("Backgrounds", self.methods, is_open=True))
         self.body.addWidget(self._map_section)
         self.files.hide()

@@ -14,6 +14,7 @@ from napari_bgremove.images.axis_calibration import LinearAxis
 from napari_bgremove.images.gate import gate_image
 from napari_bgremove.images.line_profiles import LineProfile
 from napari_bgremove.images.sampling import ImageSampler
+from napari_bgremove.viewer_layers.denoised_layers import DENOISED_ROLE, NOISE_ROLE
 from napari_bgremove.viewer_layers.geometry import current_frame, frame_index, frame_shape
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.viewer_layers.spectrum_lines import LINES_ROLE, DrawnLine, add_lines_layer, colour_lines, lines_of
@@ -35,6 +36,8 @@ from napari_bgremove.widgets.profile_work import (
 __all__ = ["ImageSources"]
 
 _RINGS_COLOUR = "#d62728"
+# Layers we made that a spectrum is worth reading on.
+_OUR_IMAGES = ("signal", "background", "residual", DENOISED_ROLE, NOISE_ROLE)
 
 
 class ImageSources(QWidget):
@@ -54,7 +57,7 @@ class ImageSources(QWidget):
         super().__init__()
         self._viewer = viewer
         layers = viewer.layers
-        self.image_choice = LayerCombo(layers, (napari.layers.Image,), roles=("signal", "background", "residual"))
+        self.image_choice = LayerCombo(layers, (napari.layers.Image,), roles=_OUR_IMAGES)
         self.lines_choice = LayerCombo(layers, (napari.layers.Shapes,), roles=(LINES_ROLE,))
         self.leave_out = QCheckBox("Leave out")
         self.leave_out.setToolTip("Pixels that are labelled in this layer are left out of every mean.")
@@ -79,6 +82,18 @@ class ImageSources(QWidget):
     def image(self) -> Any | None:
         """The chosen image layer."""
         return self.image_choice.layer
+
+    @property
+    def whole(self) -> tuple[Any, NDArray[np.bool_] | None]:
+        """The chosen image layer, and where its pixels are usable; None where all are.
+
+        Raises
+        ------
+        ValueError
+            When there is no image.
+        """
+        image = self._need_image()
+        return image, self._usable(image)
 
     @property
     def lines(self) -> list[DrawnLine]:
@@ -141,11 +156,14 @@ class ImageSources(QWidget):
         image, mask = self._need_image(), self.mask_choice.layer if self.leave_out.isChecked() else None
         key = (id(image), id(image.data), frame_index(self._viewer, image), id(mask), order)
         if self._sampler is None or self._sampler[0] != key:
-            usable = None if mask is None else ~mask_of(mask, frame_shape(image))
             # Behind the gate the gaps of a file are NaN.
-            frame = gate_image(current_frame(self._viewer, image), valid_mask=usable).values
+            frame = gate_image(current_frame(self._viewer, image), valid_mask=self._usable(image)).values
             self._sampler = (key, frame, ImageSampler(frame, order=order))
         return self._sampler[1], self._sampler[2]
+
+    def _usable(self, image: Any) -> NDArray[np.bool_] | None:
+        mask = self.mask_choice.layer if self.leave_out.isChecked() else None
+        return None if mask is None else ~mask_of(mask, frame_shape(image))
 
     def _need_image(self) -> Any:
         if self.image is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPixmap
 
-__all__ = ["background_pen", "measured_pen", "net_pen", "pen_mark"]
+__all__ = ["background_pen", "denoised_pen", "measured_pen", "net_pen", "pen_mark"]
 
 _STROKES = (
     Qt.PenStyle.SolidLine,
@@ -19,11 +19,19 @@ _STROKES = (
 )
 _MARK = QSize(24, 12)
 _NET_ALPHA = 150
+_FAINT_ALPHA = 90  # of what was measured, below what was made of it
 
 
-def measured_pen(colour: str) -> QPen:
-    """Draw what was measured: a thin line, since there are many samples."""
-    return _pen(QColor(colour), 1.0, _STROKES[0])
+def measured_pen(colour: str, *, is_faint: bool = False) -> QPen:
+    """Draw what was measured: a thin line, since there are many samples; faint below a denoised one."""
+    drawn = QColor(colour)
+    drawn.setAlpha(_FAINT_ALPHA if is_faint else drawn.alpha())
+    return _pen(drawn, 1.0, _STROKES[0])
+
+
+def denoised_pen(colour: str, number: int) -> QPen:
+    """Draw what is left without the noise; the second of two is dashed."""
+    return _pen(QColor(colour), 1.5, _STROKES[number % len(_STROKES)])
 
 
 def background_pen(colour: str, number: int) -> QPen:

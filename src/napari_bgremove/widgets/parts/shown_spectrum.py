@@ -34,7 +34,9 @@ class ShownSpectrum:
     backgrounds : mapping of str to ndarray of shape (n,)
         By the name of the method.
     net : ndarray, shape (n,), optional
-        Measured less the first background.
+        What is left above the first background.
+    denoised : mapping of str to ndarray of shape (n,)
+        Without its noise, by the name of the method.
 
     Raises
     ------
@@ -49,9 +51,11 @@ class ShownSpectrum:
     sigma: Array | None = None
     backgrounds: Mapping[str, Array] = field(default_factory=dict)
     net: Array | None = None
+    denoised: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        curves = {"measured": self.measured, "sigma": self.sigma, **self.backgrounds, "net": self.net}
+        curves = {"measured": self.measured, "sigma": self.sigma, "net": self.net}
+        curves |= {**self.denoised, **self.backgrounds}
         for name, values in curves.items():
             if values is not None:
                 check_same_shape(name, values, "axis", self.axis)
@@ -66,7 +70,7 @@ class ShownSpectrum:
 
     def describe(self, sample: int) -> str:
         """Say what every curve is at one sample."""
-        curves = {"measured": self.measured, **self.backgrounds}
+        curves = {"measured": self.measured, **self.denoised, **self.backgrounds}
         if self.net is not None:
             curves["net"] = self.net
         values = (f"{name} {number_text(float(curve[sample]), nothing='-')}" for name, curve in curves.items())

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, Signal
 from qtpy.QtGui import QColor, QPen
 
 from napari_bgremove._files import atomic_write
-from napari_bgremove.widgets.parts.curve_pens import background_pen, measured_pen, net_pen
+from napari_bgremove.widgets.parts.curve_pens import background_pen, denoised_pen, measured_pen, net_pen
 from napari_bgremove.widgets.parts.plot_inspector import PlotInspector
 from napari_bgremove.widgets.parts.plot_picture import plot_picture
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
@@ -35,7 +35,7 @@ class Curve(NamedTuple):
 
 
 class SpectrumPlot(ProfilePlot):
-    """Spectra, each in one colour: measured, every background, and net of the first.
+    """Spectra, each in one colour: measured, denoised, every background, and net of the first.
 
     It draws what it is given and computes nothing. Where a background is NaN
     nothing is drawn.
@@ -69,7 +69,7 @@ class SpectrumPlot(ProfilePlot):
         self._labels = ("", "")
         self._given: list[Curve] = []
         self._pens: dict[str, QPen] = {}
-        self._kinds = {"raw": True, "background": True, "net": True, "ribbon": True}
+        self._kinds = {"raw": True, "denoised": True, "background": True, "net": True, "ribbon": True}
         self._is_logarithmic = False
         self._ribbons = Ribbons(self._plot)
         self._anchors = AnchorWindows(self._plot, self)
@@ -112,6 +112,10 @@ class SpectrumPlot(ProfilePlot):
     def show_raw(self, on: bool) -> None:
         """Show what was measured, and its standard error, or do not."""
         self._switch("raw", on)
+
+    def show_denoised(self, on: bool) -> None:
+        """Show what is left without the noise, or do not."""
+        self._switch("denoised", on)
 
     def show_background(self, on: bool) -> None:
         """Show the backgrounds, or do not."""
@@ -222,7 +226,9 @@ class SpectrumPlot(ProfilePlot):
 
 def _curves_of(spectrum: ShownSpectrum) -> Iterator[Curve]:
     name, colour, axis = spectrum.name, spectrum.colour, spectrum.axis
-    yield Curve("raw", name, axis, spectrum.measured, measured_pen(colour))
+    yield Curve("raw", name, axis, spectrum.measured, measured_pen(colour, is_faint=bool(spectrum.denoised)))
+    for number, (method, values) in enumerate(spectrum.denoised.items()):
+        yield Curve("denoised", f"{name}, {method}", axis, values, denoised_pen(colour, number))
     for number, (method, values) in enumerate(spectrum.backgrounds.items()):
         yield Curve("background", f"{name}, {method}", axis, values, background_pen(colour, number))
     if spectrum.net is not None:

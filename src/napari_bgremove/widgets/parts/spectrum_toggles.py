@@ -18,6 +18,7 @@ class SpectrumToggles(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         for text, tip, switch, on in (
             ("Raw", "What was measured.", plot.show_raw, True),
+            ("Denoised", "What is left without the noise, where a method is chosen.", plot.show_denoised, True),
             ("Background", "Every background that was asked for.", plot.show_background, True),
             ("Net", "What is left above the first background.", plot.show_net, True),
             ("± sigma", "Standard error of what was measured.", plot.show_ribbon, True),
