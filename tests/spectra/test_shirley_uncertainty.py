@@ -81,14 +81,18 @@ def test_a_flat_line_is_the_limit_of_a_vanishing_step() -> None:
     assert_allclose(flat.uncertainty, nearly.uncertainty, rtol=1e-5)
 
 
-@pytest.mark.parametrize("averaged", [15, 40])
-def test_the_error_of_the_net_area_is_that_of_400_draws(averaged: int) -> None:
-    """Counts: a peak of 4000 on 5000 with a step of 900, as in the study that the method rests on."""
+def make_counts(averaged: int) -> tuple[np.ndarray, np.ndarray, tuple[End, End]]:
+    """A peak of 4000 on 5000 with a step of 900, as in the study that the method rests on."""
     axis = np.linspace(0, 24, 481)
     net = 4000 * np.exp(-((axis - 12) ** 2) / (2 * 0.8**2))
     rest = cumulative_trapezoid(net, axis, initial=0)
-    expected = 5000 + net + 900 * rest / rest[-1]
     ends = Anchor(Window(0, axis[averaged - 1])), Anchor(Window(axis[-averaged], 24))
+    return axis, 5000 + net + 900 * rest / rest[-1], ends
+
+
+@pytest.mark.parametrize("averaged", [15, 40])
+def test_the_error_of_the_net_area_is_that_of_400_draws(averaged: int) -> None:
+    axis, expected, ends = make_counts(averaged)
     draws = np.random.default_rng(1).poisson(expected, (400, 481))
     predicted = separate_shirley(axis, expected, ends=ends, sigma="poisson")
     drawn = separate_shirley(axis, draws, ends=ends, sigma="scatter")
@@ -97,6 +101,36 @@ def test_the_error_of_the_net_area_is_that_of_400_draws(averaged: int) -> None:
     assert predicted.sigma_kappa == pytest.approx(drawn.kappa.std(), rel=0.12)
     counting_alone = np.sqrt(expected[(axis > 9) & (axis < 15)].sum()) * 0.05
     assert predicted.sigma_area > 2 * counting_alone
+
+
+def test_between_windows_of_5_samples_it_is_that_of_the_draws_that_keep_their_background() -> None:
+    """Some draws lose theirs: they have none, or a stray one along the data, with next to no area, and are marked."""
+    axis, expected, ends = make_counts(5)
+    draws = np.random.default_rng(1).poisson(expected, (4000, 481))
+    predicted = separate_shirley(axis, expected, ends=ends, sigma="poisson")
+    drawn = separate_shirley(axis, draws, ends=ends, sigma="poisson")
+    solved, kept = np.isfinite(drawn.net_area), drawn.net_area > predicted.net_area / 2
+    stray = solved & ~kept
+    assert predicted.sigma_area == pytest.approx(drawn.net_area[kept].std(), rel=0.05)
+    middle = np.quantile(drawn.net_area[solved], [0.1587, 0.8413])  # strays are too few to count here
+    assert predicted.sigma_area == pytest.approx(np.ptp(middle) / 2, rel=0.05)
+    assert drawn.net_area[solved].std() > 1.1 * predicted.sigma_area  # here the few are all that counts
+    assert 0 < stray.mean() < 0.01
+    assert (drawn.net_area[stray] < 0.1 * predicted.net_area).all()
+    assert (drawn.status[stray] == "ill_conditioned").all()
+    assert "passes its higher end level by only 1.9 standard errors" in predicted.sentence
+
+
+@pytest.mark.parametrize("averaged", [5, 15, 40])
+def test_the_error_of_a_single_draw_is_not_too_small(averaged: int) -> None:
+    axis, expected, ends = make_counts(averaged)
+    truth = separate_shirley(axis, expected, ends=ends).net_area
+    draws = np.random.default_rng(2).poisson(expected, (4000, 481))
+    drawn = separate_shirley(axis, draws, ends=ends, sigma="poisson")
+    sound = drawn.status == "ok"
+    off = np.abs(drawn.net_area - truth)[sound] / drawn.sigma_area[sound]
+    assert np.mean(off < 1) > 0.67
+    assert np.mean(off < 2) > 0.945
 
 
 def test_scatter_is_the_standard_deviation_within_the_windows() -> None:
