@@ -61,9 +61,11 @@ class ParameterFields(QWidget):
         Raises
         ------
         ValueError
-            When something else than a number is written there.
+            When something else than a number is written there, or a fraction
+            in place of a whole number.
         """
-        numbers = {name: _read(name, field.text()) for name, field in self.fields.items() if field.text().strip()}
+        written = {name: field.text() for name, field in self.fields.items() if field.text().strip()}
+        numbers = {name: _read(name, text, self._defaults[name]) for name, text in written.items()}
         words = {name: box.currentText() for name, box in self.words.items()}
         return numbers | {name: word for name, word in words.items() if word != self._defaults[name]}
 
@@ -113,7 +115,8 @@ def _say_default(default: Any) -> str:
     return _FROM_DATA if default is None else _say(default)
 
 
-def _read(name: str, text: str) -> Any:
+def _read(name: str, text: str, default: Any) -> Any:
+    """Return the number in a field; a whole one where the default is whole."""
     try:
         value = json.loads(text.strip().lower())
     except ValueError:
@@ -121,4 +124,9 @@ def _read(name: str, text: str) -> Any:
     if not isinstance(value, int | float):
         msg = f"'{name.replace('_', ' ')}' must be a number, true or false; found '{text}'. Empty, it is the default."
         raise ValueError(msg)
-    return value
+    if not isinstance(default, int) or isinstance(value, int):
+        return value
+    if not value.is_integer():
+        msg = f"'{name.replace('_', ' ')}' must be a whole number; found {text}. Empty, it is the default."
+        raise ValueError(msg)
+    return int(value)
