@@ -45,9 +45,7 @@ class LineHandles(QObject):
             self._connections.at_the_end(self._handles.close)
         positions = fit.axis.to_positions(np.ravel(fit.windows))
         along = [np.interp(positions, fit.profile.position, fit.profile.points[:, k]) for k in (0, 1)]
-        # Told of new data, napari would measure all layers anew for its sliders, which no handle of an image moves.
-        with self._handles.layer.events.data.blocker():
-            self._handles.move(np.stack(along, axis=1))
+        self._handles.move(np.stack(along, axis=1))
 
     def close(self) -> None:
         """Take them away."""
