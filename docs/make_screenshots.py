@@ -20,6 +20,7 @@ from typing import Any
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
+from superqt import QCollapsible
 
 from napari_bgremove.synthetic.hits import Hits
 from napari_bgremove.synthetic.saxs import make_shot_pair
@@ -128,6 +129,8 @@ def make_pictures(viewer: Any, out: Path) -> None:
     separate.engine.close()
     _read_a_spectrum(viewer, main_panel, panels["Profile"])
     take("profile")
+    _take_noise_off(panels["Profile"])
+    take("denoise")
     with tempfile.TemporaryDirectory() as folder:
         _clean_spectra(viewer, main_panel, panels["Spectra"], Path(folder))
         take("spectra")
@@ -165,6 +168,20 @@ def _read_a_spectrum(viewer: Any, main_panel: Any, profile: Any) -> None:
         profile.methods.ticks[method].setChecked(True)
     profile.draw_line()
     wait(2)
+
+
+def _take_noise_off(profile: Any) -> None:
+    """Denoise a single row of pixels by total variation, with the number it finds itself."""
+    for method in ("linear", "tougaard_u2"):
+        profile.methods.ticks[method].setChecked(False)
+    profile.band.width_px.setValue(1)
+    form = profile.denoising.form
+    form.method.setCurrentIndex(form.method.findData("tv"))
+    for section in profile.findChildren(QCollapsible):
+        (section.expand if section.text() == "Denoise" else section.collapse)(animate=False)
+    wait(2)
+    profile.bring_into_view(profile.plot)
+    wait(1)
 
 
 def _separate_a_stack(viewer: Any, separate: Any, shot: Any, folder: Path) -> None:
