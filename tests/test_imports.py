@@ -17,7 +17,7 @@ import napari_bgremove
 PACKAGE = Path(napari_bgremove.__file__).parent
 WINDOWS_AND_NETWORKS = {"torch", "escnn", "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt"}
 PURE = (
-    "_files", "_model_header", "_unwrapping", "_validation", "errors", "evaluation", "filters", "images", "io",
+    "_files", "_gaps", "_model_header", "_unwrapping", "_validation", "errors", "evaluation", "filters", "images", "io",
     "numpy_network", "separation", "spectra", "synthetic",
 )  # fmt: skip
 TORCH_FREE = (

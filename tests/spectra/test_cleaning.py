@@ -143,6 +143,16 @@ def test_what_is_not_usable_stays_nan_and_shapes_nothing(method: str) -> None:
     assert np.abs(result.background[1] - clean(method, spectra).background[1])[known].max() < 10
 
 
+@pytest.mark.parametrize("method", BASELINES)
+def test_a_falling_axis_gives_the_background_of_the_rising_one_across_drawn_signal(method: str) -> None:
+    axis, spectra = AXIS[:500], make_spectra()[:, :500]
+    spectra[0, 40:44] = np.nan
+    signal = np.abs(axis - 255) < 3
+    rising = clean_spectra(axis, spectra, method=method, signal_channels=signal)
+    falling = clean_spectra(axis[::-1], spectra[:, ::-1], method=method, signal_channels=signal[::-1])
+    assert_allclose(falling.background[:, ::-1], rising.background, rtol=1e-12)
+
+
 def test_without_blocks_all_channels_are_one() -> None:
     part = BLOCKS[0].channels
     alone = clean_spectra(AXIS[part], make_spectra()[:, part], method="snip", max_half_window=25)

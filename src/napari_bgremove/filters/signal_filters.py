@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_bgremove._validation import check_choice, check_same_shape, describe_shape
+from napari_bgremove._gaps import bridge_gaps, mark_gaps
+from napari_bgremove._validation import check_choice, describe_shape
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.filters.signal_estimators import (
     estimate_by_l1,
@@ -129,20 +130,7 @@ def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> tuple[A
     if array.ndim == 0 or array.size == 0:
         msg = f"'measured' must hold samples along its last axis; found {describe_shape(array.shape)}."
         raise ValueError(msg)
-    if array.dtype.kind not in "buif":
-        msg = f"'measured' must hold real numbers; found dtype {array.dtype}."
-        raise ValueError(msg)
-    values = np.array(np.ma.getdata(array), dtype=np.float64, order="C")
-    usable = np.isfinite(values)
-    if isinstance(array, np.ma.MaskedArray):
-        usable &= ~np.ma.getmaskarray(array)
-    if valid_mask is not None:
-        mask = np.asarray(valid_mask, bool)
-        mask = np.broadcast_to(mask, values.shape) if mask.shape == values.shape[-1:] else mask
-        check_same_shape("valid_mask", mask, "measured", values)
-        usable &= mask
-    values[~usable] = np.nan
-    return values, usable
+    return mark_gaps(array, valid_mask=valid_mask)
 
 
 def _check_numbers(given: Mapping[str, Any]) -> None:
@@ -163,7 +151,8 @@ def _find_automatic(chosen: SignalFilter, rows: Array, given: Mapping[str, Any])
 
 def _check_usable(known: NDArray[np.bool_], found: Mapping[str, Array]) -> NDArray[np.bool_]:
     """Return which rows can be denoised, or raise when none can."""
-    good = np.asarray(np.count_nonzero(known, axis=-1) >= 2)
+    # Counting row by row takes longer than some filters, and is seldom needed.
+    good = np.full(len(known), known.shape[-1] >= 2) if known.all() else np.count_nonzero(known, axis=-1) >= 2
     for number in found.values():
         good &= np.isfinite(number[:, 0])
     if not good.any():
@@ -186,14 +175,9 @@ def _denoise_good(
     if good.all() and known.all():
         return estimate(rows)
     signal = np.full(rows.shape, np.nan)
-    signal[good] = estimate(np.stack([_bridge_gaps(*pair) for pair in zip(rows[good], known[good], strict=True)]))
+    signal[good] = estimate(bridge_gaps(np.arange(rows.shape[1]), rows[good]))
     signal[~known] = np.nan
     return signal
-
-
-def _bridge_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
-    places = np.arange(values.size)
-    return values if known.all() else np.interp(places, places[known], values[known])
 
 
 # Each factor is the one with the least RMSE, relative to the least that any factor gives and averaged over

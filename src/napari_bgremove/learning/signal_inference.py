@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bgremove._gaps import bridge_gaps, mark_gaps
 from napari_bgremove._validation import check_choice, check_positive, describe_shape
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.learning.devices import explain_out_of_memory, halve_on_out_of_memory
@@ -107,7 +108,7 @@ def _denoise_rows(
         msg = "'measured' must have three usable samples side by side in some signal; found none. Check the gaps."
         raise ComputeError(msg)
     if good.any():
-        bridged = np.stack([_bridge_gaps(row) for row in rows[good]])
+        bridged = bridge_gaps(np.arange(rows.shape[1]), rows[good])
         own = scaling.of(good)
         denoised[good] = own.undo(_run(model.network, own.apply(bridged), norm, device))
         denoised[~known] = np.nan
@@ -145,11 +146,4 @@ def _check_signals(measured: ArrayLike) -> Array:
             f"{describe_shape(array.shape)} of {array.dtype}."
         )
         raise ValueError(msg)
-    values = np.array(np.ma.getdata(array), np.float64)
-    values[~np.isfinite(values) | np.ma.getmaskarray(array)] = np.nan
-    return values
-
-
-def _bridge_gaps(row: Array) -> Array:
-    known, places = np.isfinite(row), np.arange(row.size)
-    return row if known.all() else np.interp(places, places[known], row[known])
+    return mark_gaps(array)[0]

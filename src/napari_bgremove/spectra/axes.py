@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_bgremove._validation import check_same_shape, describe_shape
+from napari_bgremove._gaps import mark_gaps
+from napari_bgremove._validation import describe_shape
 
 __all__ = ["check_axis", "check_spectra", "is_uniform"]
 
@@ -84,21 +85,7 @@ def check_spectra(axis: Array, measured: ArrayLike, *, valid_mask: ArrayLike | N
             "Move the spectral axis to the end."
         )
         raise ValueError(msg)
-    if array.dtype.kind not in "buif":
-        msg = f"'measured' must hold real numbers; found dtype {array.dtype}."
-        raise ValueError(msg)
-    values = np.array(array, dtype=np.float64)
-    unusable = ~np.isfinite(values)
-    if isinstance(array, np.ma.MaskedArray):
-        unusable |= np.ma.getmaskarray(array)
-    if valid_mask is not None:
-        given = np.asarray(valid_mask, bool)
-        given = np.broadcast_to(given, values.shape) if given.shape == axis.shape else given
-        check_same_shape("valid_mask", given, "measured", values)
-        unusable |= ~given
-    if unusable.any():
-        values[unusable] = np.nan
-    return values
+    return mark_gaps(array, valid_mask=valid_mask)[0]
 
 
 def is_uniform(axis: Array) -> bool:

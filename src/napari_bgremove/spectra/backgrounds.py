@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bgremove._gaps import bridge_gaps
 from napari_bgremove._validation import check_choice
 from napari_bgremove.separation import Separation
-from napari_bgremove.spectra.baselines import BASELINES, fill_gaps
+from napari_bgremove.spectra.baselines import BASELINES
 from napari_bgremove.spectra.ends import End
 from napari_bgremove.spectra.line_fit import fit_line
 from napari_bgremove.spectra.one_by_one import Estimate, Tie, separate_one_by_one
@@ -132,7 +133,7 @@ def _estimate_tougaard(
     axis: Array, values: Array, tie: Tie, *, c_sign: int, c: float, d: float, gap: float, strength: float | None
 ) -> tuple[Array, dict[str, Any]]:
     inner = slice(tie.first, tie.last + 1)
-    filled = fill_gaps(axis[inner], values[inner])
+    filled = bridge_gaps(axis[inner], values[inner])
     loss = LossFunction(c, c_sign, d, gap)
     background, used = estimate_tougaard(axis[inner], filled, loss=loss, levels=tie.levels, strength=strength)
     held = np.pad(background, (tie.first, len(axis) - 1 - tie.last), mode="edge")

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BASELINES", "Baseline", "fill_gaps"]
+from napari_bgremove._gaps import bridge_gaps
+
+__all__ = ["BASELINES", "Baseline"]
 
 Array = NDArray[np.float64]
 
@@ -58,19 +60,13 @@ class Baseline:
         import pybaselines
 
         inside = _between_usable(values) if self.counts_samples else np.isfinite(values)
-        data = fill_gaps(axis[inside], values[inside])
+        data = bridge_gaps(axis[inside], values[inside])
         fitter = pybaselines.Baseline(x_data=axis[inside])
         chosen = {**self.defaults, **parameters}
         found, record = getattr(fitter, self.algorithm)(data, **chosen, **self.options)
         baseline = np.full(values.shape, np.nan)
         baseline[inside] = found
         return baseline, _has_converged(record, chosen)
-
-
-def fill_gaps(axis: Array, values: Array) -> Array:
-    """Bridge samples that are not usable by straight lines; the ends are held."""
-    usable = np.isfinite(values)
-    return values if usable.all() else np.interp(axis, axis[usable], values[usable])
 
 
 def _between_usable(values: Array) -> NDArray[np.bool_]:

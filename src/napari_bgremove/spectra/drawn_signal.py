@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bgremove._gaps import bridge_gaps
 from napari_bgremove._validation import describe_shape
 from napari_bgremove.errors import ComputeError
-from napari_bgremove.spectra.baselines import fill_gaps
 from napari_bgremove.spectra.blocks import Block
 
 __all__ = ["check_signal_channels", "fill_rows", "go_across"]
@@ -48,13 +48,11 @@ def fill_rows(axis: Array, values: Array) -> Array:
             f"from {axis[0]:g} to {axis[-1]:g}. Leave it out."
         )
         raise ComputeError(msg)
-    return np.reshape([fill_gaps(axis, row) for row in rows], values.shape)
+    return bridge_gaps(axis, values)
 
 
 def go_across(axis: Array, curves: Array, signal: NDArray[np.bool_]) -> Array:
     """Draw curves on straight lines across the signal channels; other gaps stay."""
     if not signal.any():
         return curves
-    rows = curves.reshape(-1, len(axis))
-    across = [np.where(signal, fill_gaps(axis, row), row) if np.isfinite(row).any() else row for row in rows]
-    return np.reshape(across, curves.shape)
+    return np.where(signal, bridge_gaps(axis, curves), curves)
