@@ -16,6 +16,7 @@ from napari_bgremove.filters.shrinkage import (
     firm_threshold,
     half_threshold,
     hard_threshold,
+    positive_threshold,
     shrink,
     soft_threshold,
 )
@@ -52,6 +53,19 @@ def test_nothing_grows_or_changes_sign(apply, values: np.ndarray) -> None:
     assert (shrunk * values >= 0).all()
     order = np.argsort(values)
     assert (np.diff(shrunk[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["i4", "f4", "f8"])
+def test_positive_values_are_softened_and_no_others_left(values: np.ndarray, dtype: str) -> None:
+    given = values.astype(dtype)
+    before = given.copy()
+    lowered = positive_threshold(given, 1.5)
+    np.testing.assert_array_equal(lowered, soft_threshold(np.maximum(given, 0), 1.5))
+    assert lowered.dtype == soft_threshold(given, 1.5).dtype
+    np.testing.assert_array_equal(given, before)
+    np.testing.assert_array_equal(positive_threshold([np.nan, -1.0], 0.5), [np.nan, 0])
+    with pytest.raises(ValueError, match="'threshold' must be zero or above; found -1"):
+        positive_threshold(given, -1.0)
 
 
 @every_threshold

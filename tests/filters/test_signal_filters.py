@@ -246,8 +246,12 @@ def test_library_filters_are_those_of_the_libraries(measured: np.ndarray) -> Non
     wavelets = denoise_signals(measured, method="wavelet", sigma=0.8, wavelet="sym4").signal
     peer = partial(denoise_wavelet, sigma=0.8, wavelet="sym4", method="BayesShrink", mode="soft")
     np.testing.assert_allclose(wavelets, [peer(row) for row in measured], atol=1e-12)
-    polynomial = denoise_signals(measured, method="savitzky_golay", window=11, order=3).signal
-    np.testing.assert_allclose(polynomial, savgol_filter(measured, 11, 3), atol=1e-12)
+
+
+@pytest.mark.parametrize(("window", "order"), [(1, 0), (3, 2), (7, 0), (11, 3), (41, 5), (95, 2)])
+def test_savitzky_golay_is_that_of_scipy_up_to_the_ends(measured: np.ndarray, window: int, order: int) -> None:
+    polynomial = denoise_signals(measured, method="savitzky_golay", window=window, order=order).signal
+    np.testing.assert_allclose(polynomial, savgol_filter(measured, window, order), atol=1e-11)
 
 
 def test_no_weight_takes_nothing_away(measured: np.ndarray) -> None:

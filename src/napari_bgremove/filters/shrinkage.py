@@ -29,6 +29,7 @@ __all__ = [
     "firm_threshold",
     "half_threshold",
     "hard_threshold",
+    "positive_threshold",
     "shrink",
     "soft_threshold",
 ]
@@ -61,6 +62,19 @@ def soft_threshold(values: ArrayLike, threshold: ArrayLike) -> Array:
         When a threshold is negative or NaN.
     """
     return _by_magnitude(values, threshold, _soften)
+
+
+def positive_threshold(values: ArrayLike, threshold: ArrayLike) -> Array:
+    """Lower every value by the threshold, down to zero: max(z - t, 0).
+
+    The proximal map of threshold * |u| for a u that is nowhere negative;
+    `soft_threshold` of the positive part in fewer passes.
+
+    Parameters, result and errors are those of `soft_threshold`; real values
+    alone.
+    """
+    given = _as_floating(values)
+    return _soften(given, _check_threshold(threshold, given.dtype))
 
 
 def half_threshold(values: ArrayLike, threshold: ArrayLike) -> Array:
@@ -186,25 +200,35 @@ PROXIMAL: Mapping[Penalty, Callable[..., Array]] = MappingProxyType(
 
 def _by_magnitude(values: ArrayLike, threshold: ArrayLike, rule: Callable[[Array, Array], Array]) -> Array:
     """Apply a rule for magnitudes; real values keep their sign, complex ones their phase."""
-    given = np.asarray(values)
-    if given.dtype.kind in "bui":
-        given = given.astype(np.float64)
-    magnitude = np.abs(given)
-    # A float64 threshold must not make float64 of float32 values, which numpy 1 and 2 decide differently.
-    limit = np.asarray(threshold).astype(magnitude.dtype)
-    if not np.all(limit >= 0):
-        msg = f"'threshold' must be zero or above; found {np.min(limit)}."
-        raise ValueError(msg)
+    given = _as_floating(values)
+    magnitude = np.asarray(np.abs(given))
+    limit = _check_threshold(threshold, magnitude.dtype)
     shrunk = np.asarray(rule(magnitude, limit))  # an array of its own, so that it can be written to
     if given.dtype.kind != "c":
         np.copysign(shrunk, given, out=shrunk)
         return shrunk
-    return np.asarray(given * np.divide(shrunk, _avoid_zero(magnitude), out=shrunk))
+    shrunk /= np.maximum(magnitude, _smallest(magnitude), out=magnitude)
+    return np.asarray(given * shrunk)
 
 
-def _avoid_zero(divisor: Array) -> Array:
-    """Return what can be divided by where the numerator is zero too: faster than leaving these places out."""
-    return np.asarray(np.maximum(divisor, np.finfo(divisor.dtype).tiny))
+def _as_floating(values: ArrayLike) -> Array:
+    given = np.asarray(values)
+    return given.astype(np.float64) if given.dtype.kind in "bui" else given
+
+
+def _check_threshold(threshold: ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """Return thresholds in the precision of the values, or say which is wrong."""
+    # A float64 threshold must not make float64 of float32 values, which numpy 1 and 2 decide differently.
+    limit = np.asarray(threshold).astype(dtype)
+    if not np.all(limit >= 0):
+        msg = f"'threshold' must be zero or above; found {np.min(limit)}."
+        raise ValueError(msg)
+    return limit
+
+
+def _smallest(divisor: Array) -> Any:
+    """Return what can be divided by where both are zero: the maximum with it is faster than leaving places out."""
+    return np.finfo(divisor.dtype).tiny
 
 
 def _soften(magnitude: Array, threshold: Array) -> Array:
@@ -220,7 +244,7 @@ def _cut(magnitude: Array, threshold: Array) -> Array:
 
 def _halve(magnitude: Array, threshold: Array) -> Array:
     kept = _cut(magnitude, threshold)
-    ratio = np.where(kept == 0, 0, threshold).astype(kept.dtype) / _avoid_zero(kept)
+    ratio = np.where(kept == 0, 0, threshold).astype(kept.dtype) / np.maximum(kept, _smallest(kept))
     angle = np.arccos(ratio**1.5 / np.sqrt(2))
     return np.asarray(kept * (1 + np.cos(2 * np.pi / 3 - 2 / 3 * angle)) * 2 / 3).astype(kept.dtype, copy=False)
 

@@ -6,6 +6,7 @@ number may be one for all or (rows, 1), and returns the denoised rows.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -116,10 +117,26 @@ def estimate_by_wavelets(rows: Array, *, sigma: ArrayLike, wavelet: str) -> Arra
 
 
 def estimate_by_savitzky_golay(rows: Array, *, window: int, order: int) -> Array:
-    """Fit a polynomial around each sample (scipy); the ends take the polynomial of the last window."""
+    """Fit a polynomial around each sample; the ends take the polynomial of the last window.
+
+    What `scipy.signal.savgol_filter` gives, up to rounding; that one fits the
+    ends of the signals anew in each call, which takes as long as a third of
+    the work on a thousand of them.
+    """
     _check_window(window, rows)
     check_range("order", order, 0, window - 1)
-    return np.asarray(signal.savgol_filter(rows, window, order, axis=-1))
+    window, half = int(window), int(window) // 2
+    smoothing = _fit_window(window, int(order))
+    fitted = ndimage.correlate1d(rows, smoothing[half], axis=-1)
+    fitted[:, :half] = rows[:, :window] @ smoothing[:half].T
+    fitted[:, -half or fitted.shape[1] :] = rows[:, -window:] @ smoothing[half + 1 :].T
+    return np.asarray(fitted)
+
+
+@lru_cache(maxsize=8)
+def _fit_window(window: int, order: int) -> Array:
+    """Return, for each place in a window, the factors of its samples whose sum is the fitted polynomial there."""
+    return np.stack([signal.savgol_coeffs(window, order, pos=place, use="dot") for place in range(window)])
 
 
 def estimate_by_median(rows: Array, *, window: int) -> Array:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
 from napari_bgremove._validation import check_choice, check_positive
-from napari_bgremove.filters.shrinkage import firm_threshold, soft_threshold
+from napari_bgremove.filters.shrinkage import firm_threshold, positive_threshold, soft_threshold
 
 __all__ = [
     "DOMAINS",
@@ -136,8 +136,7 @@ def estimate_sparse(
     check_choice("domain", domain, DOMAINS)
     values = np.asarray(measured, np.float64)
     if domain == "direct":
-        # What is below zero ends at zero, whatever its magnitude.
-        return np.asarray(_shrink(np.maximum(values, 0) if positive else values, weight, gamma))
+        return _shrink_positive(values, weight, gamma) if positive else _shrink(values, weight, gamma)
     if positive:
         msg = "'positive' must be False in the domain fourier, where a threshold does not keep signs; found True."
         raise ValueError(msg)
@@ -224,6 +223,11 @@ def _step(pair: Coefficients, measured: Array, frame: Frame, weight: float, gamm
         apart = frame.analyze(frame.synthesize(v - c))
         new[1] = soft_threshold(v - length * gamma * apart, length * weight)
     return new
+
+
+def _shrink_positive(samples: Array, weight: ArrayLike, gamma: float) -> Array:
+    """Shrink samples that should not be negative: what is below zero ends at zero, whatever its magnitude."""
+    return firm_threshold(np.maximum(samples, 0), weight, gamma) if gamma else positive_threshold(samples, weight)
 
 
 def _shrink(coefficients: Coefficients, weight: ArrayLike, gamma: float) -> Coefficients:
