@@ -116,5 +116,5 @@ def test_a_run_that_is_there_is_not_touched(bgremove: Call, spectrum: Path, tmp_
     for file in (spectrum, spectrum.with_name("other.csv")):
         called = bgremove("signals", "train", file, "--out", run, *QUICK)
         assert called.code == 1
-        assert "already holds a run" in called.err
+        assert f"already holds a run; resume it (bgremove signals train --resume {run})" in called.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before

@@ -542,7 +542,9 @@ def test_a_training_on_images_is_attached_to_elsewhere(
     run.create(TrainJob(signal="s", background="b").model_dump_json())
     choose(run.path)
     click(panel.training, "Attach to run...")
-    assert panel.message.text == "'images' is no training of this panel; attach to it in the other one."
+    assert panel.message.text == (
+        "'images' learns from patches, which this panel cannot show; attach to it in the panel Model."
+    )
 
 
 # Calibration

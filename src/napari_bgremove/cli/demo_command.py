@@ -164,7 +164,7 @@ def _train(demo: _Demo) -> list[dict[str, Any]]:
     )
     folder = RunFolder(demo.run)
     folder.create(job.model_dump_json(indent=1))
-    run_training(folder, job, listener=TrainingProgress())
+    run_training(folder, job, listener=TrainingProgress(job.samples))
     return [event for event in folder.read_events()[0] if event["event"] == "step"]
 
 

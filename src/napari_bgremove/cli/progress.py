@@ -47,9 +47,16 @@ def stop_on_interrupt() -> Iterator[StopRequest]:
 
 
 class TrainingProgress:
-    """Shows the events of a training run."""
+    """Shows the events of a training run.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    samples : str
+        What it learns from: "patches".
+    """
+
+    def __init__(self, samples: str) -> None:
+        self._samples = samples
         self._started = time.monotonic()
         self._steps_here = 0
         self._last = 0.0
@@ -84,8 +91,8 @@ class TrainingProgress:
         left = left_steps * (now - self._started) / self._steps_here
         text = (
             f"epoch {event['epoch'] + 1}/{self._epochs}  step {event['step']}/{event['steps']}  loss "
-            f"{event['loss']:.5f}  "
-            f"{event['samples_per_second']:.1f} patches/s  {describe_duration(left)} left"
+            f"{event['loss']:.5f}  {event['samples_per_second']:.1f} {self._samples}/s  "
+            f"{describe_duration(left)} left"
         )
         click.echo(f"\r{text[:110]:<110}", nl=False)
 

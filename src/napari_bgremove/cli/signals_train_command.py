@@ -87,12 +87,12 @@ def command(
         given |= {name: options[name] for name in ("device", "precision", "threads")}
         job = _create(folder, files, generator or _ROWS, preset, given, options)
     folder.withdraw_stop()
-    listener = TrainingListener()
+    listener = TrainingListener(job)
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)
     if listener.heard:
         figures = listener.figures | {"seconds": round(time.monotonic() - started, 2)}
-        conclude("bgremove signals train", folder, outcome, figures, json_file)
+        conclude(job, folder, outcome, figures, json_file)
     return 130 if outcome == "stopped" else 0
 
 

@@ -69,12 +69,12 @@ def command(
         _say_stationarity(job)
         create_run(folder, job)
     folder.withdraw_stop()
-    listener = TrainingListener()
+    listener = TrainingListener(job)
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)
     if listener.heard:
         figures = listener.figures | {"seconds": round(time.monotonic() - started, 2)}
-        conclude("bgremove spectra train", folder, outcome, figures, json_file)
+        conclude(job, folder, outcome, figures, json_file)
     return 130 if outcome == "stopped" else 0
 
 

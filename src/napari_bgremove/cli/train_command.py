@@ -94,12 +94,12 @@ def command(
         )
         create_run(folder, job)
     folder.withdraw_stop()
-    listener = TrainingListener()
+    listener = TrainingListener(job)
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)
     if listener.heard:  # under torchrun the first process speaks for all
         figures = listener.figures | {"seconds": round(time.monotonic() - started, 2)}
-        conclude("bgremove train", folder, outcome, figures, json_file)
+        conclude(job, folder, outcome, figures, json_file)
     return 130 if outcome == "stopped" else 0
 
 

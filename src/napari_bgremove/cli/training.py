@@ -27,10 +27,10 @@ RESUME = click.option(
 
 
 class TrainingListener:
-    """Shows the events of a run, and keeps the figures it has shown."""
+    """Shows the events of the run of a job, and keeps the figures it has shown."""
 
-    def __init__(self) -> None:
-        self._show = TrainingProgress()
+    def __init__(self, job: TrainingJob) -> None:
+        self._show = TrainingProgress(job.samples)
         self.figures: dict[str, Any] = {"epochs": []}
 
     @property
@@ -52,11 +52,13 @@ class TrainingListener:
         self._show(event)
 
 
-def conclude(command: str, folder: RunFolder, outcome: str, figures: Mapping[str, Any], json_file: Path | None) -> None:
+def conclude(
+    job: TrainingJob, folder: RunFolder, outcome: str, figures: Mapping[str, Any], json_file: Path | None
+) -> None:
     """Say how a training ended, and how to go on with it."""
     click.echo(f"{'Finished' if outcome == 'finished' else 'Stopped'}: the newest model is {folder.model}")
     if outcome == "stopped":
-        click.echo(f"Go on with: {command} --resume {folder.path}")
+        click.echo(f"Go on with: {job.command} --resume {folder.path}")
     files = {"run": str(folder.path), "model": str(folder.model), "best": str(folder.best)}
     write_json(json_file, {"outcome": outcome, **files, **figures})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -39,9 +39,14 @@ class _Training(BaseModel):
     keep_every : int
         Every so many epochs the weights are kept for good; the last ten are
         kept anyway.
+    command, samples : str
+        The command that starts and resumes it, and what it learns from; of
+        the class, not of the file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    command: ClassVar[str]
+    samples: ClassVar[str]
 
     start_from: str | None = None
     device: str = "auto"
@@ -64,6 +69,8 @@ class TrainJob(_Training):
     validation_samples : int
     """
 
+    command: ClassVar[str] = "bgremove train"
+    samples: ClassVar[str] = "patches"
     kind: Literal["train"] = "train"
     recipe: SaxsUnetRecipe = Field(default_factory=SaxsUnetRecipe)
     signal: str
@@ -83,6 +90,8 @@ class TrainSpectraJob(_Training):
         The set; bands that hold signal are the recipe's.
     """
 
+    command: ClassVar[str] = "bgremove spectra train"
+    samples: ClassVar[str] = "triplets"
     kind: Literal["train_spectra"] = "train_spectra"
     recipe: SpectroscopyNetRecipe = Field(default_factory=SpectroscopyNetRecipe)
     source: SpectraSource
@@ -99,6 +108,8 @@ class TrainSignalsJob(_Training):
         The rows, where the recipe's `signals` is "rows", and only then.
     """
 
+    command: ClassVar[str] = "bgremove signals train"
+    samples: ClassVar[str] = "signals"
     kind: Literal["train_signals"] = "train_signals"
     recipe: DenoiserRecipe = Field(default_factory=DenoiserRecipe)
     source: SpectraSource | None = None

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_bgremove._files import append_line, atomic_write, remove_stale_temporaries
+from napari_bgremove.engine.jobs import TrainingJob, read_job
 from napari_bgremove.errors import ReadError
 from napari_bgremove.io.processes import start_time
 
@@ -78,13 +79,18 @@ class RunFolder:
             When another run lives there already.
         """
         if self.job.exists():
-            msg = (
-                f"'{self.path}' already holds a run; resume it (bgremove train --resume {self.path}) or choose "
-                "another folder."
-            )
+            msg = f"'{self.path}' already holds a run; {self._how_to_resume()}choose another folder."
             raise ReadError(msg)
         self.path.mkdir(parents=True, exist_ok=True)
         atomic_write(self.job, job_json)
+
+    def _how_to_resume(self) -> str:
+        """Return the command that goes on with the training that lives here; nothing where there is none."""
+        try:
+            job = read_job(self.job)
+        except ReadError:
+            return ""
+        return f"resume it ({job.command} --resume {self.path}) or " if isinstance(job, TrainingJob) else ""
 
     def create_once(self, job_json: str) -> None:
         """As `create`; of several processes started by torchrun only the first writes."""

@@ -10,7 +10,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bgremove.engine.end_run import end_run
-from napari_bgremove.engine.jobs import TrainingJob, TrainJob, TrainSpectraJob, read_job
+from napari_bgremove.engine.jobs import TrainingJob, TrainJob, TrainSignalsJob, read_job
 from napari_bgremove.engine.launch import start_detached
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_plan import change_job
@@ -28,7 +28,7 @@ class TrainingRun(QObject):
     Parameters
     ----------
     kind : type
-        `TrainJob` or `TrainSpectraJob`: what the panel trains.
+        What the panel trains; runs of other kinds are refused, with the place where they are looked after.
     """
 
     grace_over = Signal()  # asked to stop, and still at it
@@ -76,7 +76,7 @@ class TrainingRun(QObject):
         Raises
         ------
         ReadError, ValueError
-            When there is no training in that folder.
+            When there is no training in that folder, or one of another kind.
         """
         run = RunFolder(Path(path))
         job = self._read_training(run)
@@ -127,9 +127,11 @@ class TrainingRun(QObject):
         job = read_job(run.job)
         if isinstance(job, self._kind):
             return job
-        msg = f"'{run.path.name}' is no training" + (
-            " of this panel; attach to it in the other one." if isinstance(job, TrainingJob) else "."
-        )
+        name = run.path.name
+        if isinstance(job, TrainingJob):
+            msg = f"'{name}' learns from {job.samples}, which this panel cannot show; {_find_place(job, run)}"
+        else:
+            msg = f"'{name}' is no training."
         raise ValueError(msg)
 
     def _on_grace_over(self) -> None:
@@ -139,14 +141,22 @@ class TrainingRun(QObject):
 
 def _check_data(job: TrainingJob) -> None:
     """Find the files before a process is started that would only say that they are not there."""
-    if isinstance(job, TrainSpectraJob):
-        files, remedy = [path for path in job.source.paths if not Path(path).exists()], "open the spectra again."
-    else:
+    if isinstance(job, TrainJob):
         files = [path for path in (job.signal, job.background) if not Path(path).is_file()]
         remedy = "extract patches and save them, or choose their folder."
+    else:  # generated signals have no files
+        paths = () if job.source is None else job.source.paths
+        files, remedy = [path for path in paths if not Path(path).exists()], "open the spectra again."
     if files:
         msg = f"'{files[0]}' is not there: {remedy}"
         raise ValueError(msg)
+
+
+def _find_place(job: TrainingJob, run: RunFolder) -> str:
+    """Say where a training is looked after; one of signals has no panel that trains."""
+    if isinstance(job, TrainSignalsJob):
+        return f"go on with it by '{job.command} --resume {run.path}', or drop its model on the viewer."
+    return f"attach to it in the panel {'Model' if isinstance(job, TrainJob) else 'Spectra'}."
 
 
 def _start(run: RunFolder) -> int:
