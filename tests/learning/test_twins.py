@@ -86,8 +86,8 @@ def test_forward_and_all_gradients_are_equal(spec: PriorGuidedSpec, shape: tuple
         np.testing.assert_allclose(found, denoised.detach().numpy(), rtol=0, atol=1e-10, err_msg=norm)
         value, gradients, statistics = twin.loss_and_gradients(measured, signal, loss=loss, norm=norm)
         assert value == pytest.approx(expected.item(), rel=1e-10)
-        # Torch has none where the slope is zero everywhere: the weight of a hard threshold.
-        torchs = {n: np.zeros(p.shape) if p.grad is None else p.grad.numpy() for n, p in network.named_parameters()}
+        # Neither has one where the slope is zero everywhere: the weight of a hard threshold.
+        torchs = {n: p.grad.numpy() for n, p in network.named_parameters() if p.grad is not None}
         assert set(gradients) == set(torchs)
         # Of gradients of some hundreds the last digits are rounding.
         unit = max(1.0, *(float(np.abs(g).max()) for g in torchs.values()))
@@ -148,6 +148,24 @@ def test_twenty_steps_of_descent_lead_to_the_same_weights(spec: PriorGuidedSpec)
     moved = [name for name in start if not np.allclose(start[name], twin.weights[name], rtol=0, atol=1e-8)]
     assert "beta" in moved
     assert "down4.conv1.weight" in moved
+
+
+def test_weight_decay_moves_the_thresholds_of_neither_where_they_are_hard() -> None:
+    spec = PriorGuidedSpec(activation="hard")
+    network, twin = _twins(spec)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, weight_decay=0.5)
+    signal, measured = _signals(2, 100)
+    LOSSES["mse"](network(torch.from_numpy(measured)), torch.from_numpy(signal)).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    _, gradients, statistics = twin.loss_and_gradients(measured, signal)
+    weights, velocity = sgd_step(twin.weights, gradients, {}, learning_rate=0.1, weight_decay=0.5)
+    thetas = [name for name in weights if name.endswith("theta")]
+    assert len(thetas) == 18
+    for name in thetas:
+        np.testing.assert_array_equal(weights[name], twin.weights[name])
+        assert name not in velocity
+    for name, value in network.state_dict().items():
+        np.testing.assert_allclose((weights | statistics)[name], value.numpy(), rtol=0, atol=1e-8, err_msg=name)
 
 
 def _write(path: Path, spec: PriorGuidedSpec) -> PriorGuidedNet:

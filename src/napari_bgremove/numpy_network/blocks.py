@@ -189,7 +189,10 @@ def _backward_layer(g: Array, memory: LayerMemory) -> tuple[Array, Gradients]:
     block, number, convolution, normalization, activation = memory
     gradients: Gradients = {}
     if isinstance(activation, LearntShrinkageMemory):
-        g, gradients[f"{block}.shrink{number}.theta"] = backward_learnt_shrinkage(g, activation)
+        g, by_theta = backward_learnt_shrinkage(g, activation)
+        # A hard threshold has no slope: none, not one of zero, or weight decay would move it.
+        if activation.shrinkage.penalty != "hard":
+            gradients[f"{block}.shrink{number}.theta"] = by_theta
     elif isinstance(activation, AdaptiveShrinkageMemory):
         g = backward_adaptive_shrinkage(g, activation)
     else:

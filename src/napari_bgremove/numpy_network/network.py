@@ -137,8 +137,9 @@ class NumpyPriorGuidedNet:
         -------
         loss : float
         gradients : dict of str to ndarray
-            One for each weight that is learnt. The impulse response that the prior
-            sees is data: no gradient flows through it.
+            One for each weight that is learnt: as in torch none for the theta of
+            a hard threshold. The impulse response that the prior sees is data: no
+            gradient flows through it.
         statistics : dict of str to ndarray
             Running statistics after this batch, empty unless `norm` is "batch".
 
