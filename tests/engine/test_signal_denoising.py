@@ -44,8 +44,9 @@ def test_the_parts_add_up_and_the_input_stays(how: DenoisingMethod) -> None:
 
 def test_a_signal_alone_is_the_same_as_among_others_and_in_any_shape(how: DenoisingMethod) -> None:
     whole = denoise(MEASURED, how).signal
-    assert_allclose(denoise(MEASURED[2], how).signal, whole[2], atol=1e-5)
-    assert_allclose(denoise(MEASURED.reshape(2, 3, -1), how).signal, whole.reshape(2, 3, -1), atol=1e-5)
+    # Single precision: convolutions of a batch add up in another order.
+    assert_allclose(denoise(MEASURED[2], how).signal, whole[2], atol=1e-4)
+    assert_allclose(denoise(MEASURED.reshape(2, 3, -1), how).signal, whole.reshape(2, 3, -1), atol=1e-4)
 
 
 def test_unusable_samples_are_nan_and_a_signal_without_any_is_counted(how: DenoisingMethod) -> None:
