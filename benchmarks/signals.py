@@ -80,7 +80,12 @@ def list_filter_rows(count: int, length: int) -> list[Row]:
     tv = partial(denoise_tv_chambolle, weight=WEIGHT)
     wavelet = partial(denoise_wavelet, sigma=SIGMA, wavelet="db2", method="BayesShrink", mode="soft")
     pairs: list[tuple[str, dict[str, object], str, Denoise]] = [
-        ("wiener", {"pad": "zero"}, "scipy.signal.wiener, one by one", one_by_one(partial(signal.wiener, mysize=5))),
+        (
+            "wiener",
+            {"sigma": "local", "pad": "zero"},
+            "scipy.signal.wiener, one by one",
+            one_by_one(partial(signal.wiener, mysize=5)),
+        ),
         ("l1", {"weight": WEIGHT}, "scipy.fft and pywt.threshold", soften_frequencies),
         (
             "gmc",

@@ -127,7 +127,7 @@ def test_noise_becomes_less_and_the_signal_stays(method: str) -> None:
 
 # What is published. The three experiments of the table are three runs of 1000 signals.
 PUBLISHED = {
-    "wiener": ({"window": 3, "pad": "zero"}, 2.40, 4.85),
+    "wiener": ({"window": 3, "sigma": "local", "pad": "zero"}, 2.40, 4.85),
     "l1": ({"weight": 1.0}, 2.44, 4.54),
     "gmc": ({"weight": 3.0, "gamma": 0.8}, 2.88, 1.66),
 }
@@ -166,7 +166,7 @@ def test_tuned_filters_on_spikes_reach_what_was_measured_before(method: str, par
     ("method", "parameters", "rmse"),
     [
         ("tv", {"weight": 1.5}, 0.520),
-        ("wiener", {"window": 7, "pad": "zero"}, 0.541),
+        ("wiener", {"window": 7, "sigma": "local", "pad": "zero"}, 0.541),
         ("savitzky_golay", {"window": 9, "order": 2}, 0.585),
         ("wavelet", {"sigma": 1.0, "wavelet": "db1"}, 0.628),
     ],
@@ -212,15 +212,35 @@ def test_nobody_needs_to_know_a_number() -> None:
 
 
 @pytest.mark.parametrize("window", [3, 7])
-@pytest.mark.parametrize("sigma", [None, 2.0])
-def test_wiener_is_that_of_scipy_row_by_row(window: int, sigma: float | None) -> None:
+@pytest.mark.parametrize("sigma", ["local", 2.0])
+def test_wiener_is_that_of_scipy_row_by_row(window: int, sigma: float | str) -> None:
     """In both branches: samples below and above the noise."""
     rows = make_spikes(4, 20).measured
     ours = denoise_signals(rows, method="wiener", window=window, sigma=sigma, pad="zero").signal
-    expected = [wiener(row, window, None if sigma is None else sigma**2) for row in rows]
+    expected = [wiener(row, window, None if sigma == "local" else sigma**2) for row in rows]
     np.testing.assert_allclose(ours, expected, atol=1e-12)
     kept = np.isclose(ours, rows, atol=0.3)
     assert 0.05 < kept.mean() < 0.8
+
+
+def test_a_high_peak_makes_no_noise_of_the_rest() -> None:
+    """By its own number; with the mean local variance in its place the error is many times that of the noise."""
+    axis = np.arange(500)
+    peak = 1e4 * np.exp(-(((axis - 250) / 6) ** 2) / 2)
+    measured = peak + np.random.default_rng(8).standard_normal(500)
+    errors = {
+        sigma: (denoise_signals(measured, method="wiener", sigma=sigma).signal - peak) for sigma in (None, "local")
+    }
+    assert float(np.sqrt(np.mean(errors[None] ** 2))) < 0.7
+    assert float(np.sqrt(np.mean(errors["local"] ** 2))) > 5
+
+
+def test_a_huge_sample_spoils_its_own_window_alone() -> None:
+    measured = np.random.default_rng(9).standard_normal(200)
+    hit = measured.copy()
+    hit[100] = 2.0**32 - 1
+    plain, struck = (denoise_signals(row, method="wiener", sigma=1.0, pad="zero").signal for row in (measured, hit))
+    np.testing.assert_allclose(np.delete(struck, range(98, 103)), np.delete(plain, range(98, 103)), atol=1e-9)
 
 
 def test_the_ends_darken_with_zeros_beyond_and_not_with_a_mirror() -> None:
@@ -292,6 +312,8 @@ def test_a_signal_that_cannot_be_denoised_is_named_and_the_others_are_denoised(m
         ("tv", {"window": 3}, "'parameter of tv' must be one of weight; found 'window'"),
         ("tv", {"weight": -1.0}, "'weight' must be zero or above, in the unit of the signal; found -1"),
         ("wiener", {"sigma": np.nan}, "'sigma' must be zero or above, in the unit of the signal; found nan"),
+        ("wavelet", {"sigma": "local"}, "'sigma' must be zero or above, in the unit of the signal; found local"),
+        ("tv", {"weight": "much"}, "'weight' must be zero or above, in the unit of the signal; found much"),
         ("wiener", {"pad": "edge"}, "'pad' must be one of zero, reflect; found 'edge'"),
         ("gmc", {"gamma": 1.0}, "'gamma' must lie between 0 and 1, 1 left out; found 1"),
         ("l1", {"domain": "time"}, "'domain' must be one of direct, fourier; found 'time'"),

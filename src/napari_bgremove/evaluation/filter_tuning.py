@@ -77,7 +77,7 @@ _WEIGHTS = tuple(float(weight) for weight in np.arange(0.25, 8.01, 0.25))
 
 #: The filters of the published table, as they were run there: fixed numbers, L1 and GMC in the Fourier domain.
 AS_PUBLISHED: tuple[FixedFilter, ...] = (
-    FixedFilter("Wiener", "wiener", MappingProxyType({"window": 3, "pad": "zero"})),
+    FixedFilter("Wiener", "wiener", MappingProxyType({"window": 3, "sigma": "local", "pad": "zero"})),
     FixedFilter("FFT-L1", "l1", MappingProxyType({"domain": "fourier", "weight": 1.0})),
     FixedFilter("FFT-GMC", "gmc", MappingProxyType({"domain": "fourier", "weight": 3.0, "gamma": 0.8})),
 )

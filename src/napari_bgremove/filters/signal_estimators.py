@@ -32,7 +32,7 @@ Pad = Literal["zero", "reflect"]
 PADS: tuple[Pad, ...] = ("zero", "reflect")
 
 
-def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | None, pad: Pad) -> Array:
+def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | Literal["local"], pad: Pad) -> Array:
     """Wiener filter from local mean m and local variance v: m + max(1 - sigma^2 / v, 0) (x - m).
 
     With `pad` "zero" that of `scipy.signal.wiener`, row by row (a stack given
@@ -45,9 +45,11 @@ def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | None, pad
     rows : ndarray, shape (rows, n)
     window : int
         Odd, samples.
-    sigma : float or array_like of shape (rows, 1), optional
-        Standard deviation of the noise; where not given its square is the mean
-        of the local variances of the row, as scipy has it.
+    sigma : float or array_like of shape (rows, 1), or "local"
+        Standard deviation of the noise. "local" takes the mean of the local
+        variances of the row for its square, as scipy does where no noise is
+        given: that of the signal is then in it, and a single high peak makes
+        noise of the rest.
     pad : "zero" or "reflect"
 
     References
@@ -60,9 +62,12 @@ def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | None, pad
     level = rows.mean(axis=-1, keepdims=True) if pad == "reflect" else np.zeros((len(rows), 1))
     values = rows - level
     mode = "constant" if pad == "zero" else "reflect"
-    mean, square = (ndimage.uniform_filter1d(v, window, axis=-1, mode=mode) for v in (values, np.square(values)))
+    # Each window is added up by itself: in a running sum one huge sample would spoil all that come after it.
+    box = np.full(window, 1 / window)
+    mean, square = (ndimage.correlate1d(v, box, axis=-1, mode=mode) for v in (values, np.square(values)))
     variance = square - np.square(mean)
-    noise = variance.mean(axis=-1, keepdims=True) if sigma is None else np.square(np.asarray(sigma, np.float64))
+    is_local = isinstance(sigma, str)
+    noise = variance.mean(axis=-1, keepdims=True) if is_local else np.square(np.asarray(sigma, np.float64))
     above = variance > noise
     # Nothing to divide by where the variance is below the noise; such a sample takes its local mean.
     gain = np.divide(noise, variance, out=np.ones_like(variance), where=above)
@@ -80,7 +85,10 @@ def estimate_by_positive_l1(rows: Array, *, weight: ArrayLike) -> Array:
 
 
 def estimate_by_total_variation(rows: Array, *, weight: ArrayLike) -> Array:
-    """Least 1/2 ||u - x||^2 + weight ||du||_1, by Chambolle's algorithm (scikit-image)."""
+    """Near the least 1/2 ||u - x||^2 + weight ||du||_1, where Chambolle's algorithm stops in scikit-image.
+
+    Far above the noise a larger weight then no longer smooths more.
+    """
     from skimage.restoration import denoise_tv_chambolle
 
     # It divides by the weight; without one the minimum is the signal itself.

@@ -7,6 +7,7 @@ calibrated on generated signals: see `METHODS`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,6 +55,8 @@ class SignalFilter:
         Name of the parameter that is a multiple of the noise where it is None.
     factor : callable
         The multiple, from the other parameters.
+    words : tuple of str
+        What may stand in the place of its numbers.
     """
 
     label: str
@@ -62,6 +65,7 @@ class SignalFilter:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     automatic: str | None = None
     factor: Callable[[Mapping[str, Any]], float] = field(default=lambda _: 1.0, repr=False)
+    words: tuple[str, ...] = ()
 
 
 def denoise_signals(
@@ -106,7 +110,7 @@ def denoise_signals(
     for parameter in parameters:
         check_choice(f"parameter of {method}", parameter, tuple(chosen.parameters))
     given = {**chosen.parameters, **parameters}
-    _check_numbers(given)
+    _check_numbers(given, chosen.words)
     values, usable = _check_signals(measured, valid_mask)
     rows, known = values.reshape(-1, values.shape[-1]), usable.reshape(-1, values.shape[-1])
     found = _find_automatic(chosen, rows, given)
@@ -133,11 +137,13 @@ def _check_signals(measured: ArrayLike, valid_mask: ArrayLike | None) -> tuple[A
     return mark_gaps(array, valid_mask=valid_mask)
 
 
-def _check_numbers(given: Mapping[str, Any]) -> None:
+def _check_numbers(given: Mapping[str, Any], words: tuple[str, ...]) -> None:
     """Raise ValueError where a multiple of the noise is given that cannot be one."""
     for name in ("weight", "sigma"):
         number = given.get(name)
-        if number is not None and not (np.isfinite(number) and number >= 0):
+        if number is None or (isinstance(number, str) and number in words):
+            continue
+        if not isinstance(number, (int, float, np.number)) or not (math.isfinite(number) and number >= 0):
             msg = f"'{name}' must be zero or above, in the unit of the signal; found {number}."
             raise ValueError(msg)
 
@@ -197,10 +203,12 @@ METHODS: Mapping[str, SignalFilter] = MappingProxyType(
             "Where samples vary more than the noise they are kept, elsewhere they take their local mean.",
             estimate_by_wiener,
             {"window": 5, "sigma": None, "pad": "reflect"},
+            automatic="sigma",
+            words=("local",),
         ),
         "l1": SignalFilter(
             "Sparse (L1)",
-            "Few frequencies, or few samples, are not zero; all are brought closer to it.",
+            "Few frequencies (of a signal whose ends meet) or samples are not zero; all are brought closer to it.",
             estimate_by_l1,
             _SPARSE,
             automatic="weight",
@@ -216,7 +224,7 @@ METHODS: Mapping[str, SignalFilter] = MappingProxyType(
         ),
         "soft_positive": SignalFilter(
             "Sparse, positive",
-            "Few samples are above zero, and none is below.",
+            "Few samples are above zero, and none is below; there is no pedestal.",
             estimate_by_positive_l1,
             {"weight": None},
             automatic="weight",
