@@ -44,5 +44,5 @@ def command(out: Path, workers: int, count: int, quick: bool) -> int:
         tables.append(table)
     figures = draw_figures(networks, runs)
     write_figures(out, figures)
-    click.echo(f"Written to {write_report(out, tables, figures)}")
+    click.echo(f"Written to {write_report(out, tables, figures, networks, quick=quick)}")
     return 0

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bgremove.evaluation.card_writers import table_as_markdown
-from napari_bgremove.evaluation.signal_metrics import SignalScore, score_signals
+from napari_bgremove.evaluation.signal_metrics import score_signals
 
-__all__ = ["HEADS", "ComparedTable", "Line", "compare_pairwise", "score_runs", "summarise_scores"]
+__all__ = ["HEADS", "ComparedTable", "Line", "compare_pairwise", "score_runs"]
 
 Array = NDArray[np.float64]
 Denoise = Callable[[Array], Array]
@@ -91,28 +91,33 @@ class ComparedTable:
         return {"name": self.name, "title": self.title, "text": self.text, "lines": lines}
 
 
-def score_runs(denoise: Denoise | Sequence[Denoise], runs: Iterable[Pairs]) -> dict[str, float]:
-    """Return the means over runs, and the standard deviation of their RMSE.
+def score_runs(denoise: Denoise | Sequence[Denoise], runs: Iterable[Pairs]) -> dict[str, float | str]:
+    """Return the means over runs, and how far their RMSE is apart.
 
     Parameters
     ----------
     denoise : callable, or a sequence of them
-        One for all runs; or one for each, such as networks of several seeds.
+        One for all runs; or networks of several seeds, each for the signals
+        of all runs together.
     runs : iterable of (signal, measured)
         Shape (count, length) each.
+
+    Returns
+    -------
+    dict of str to float or str
+        The names of `HEADS`, and ``spread``: the least and the largest RMSE,
+        over the runs or over the seeds.
     """
     pairs = list(runs)
-    each = [denoise] * len(pairs) if callable(denoise) else list(denoise)
-    scores = [score_signals(one(measured), signal) for one, (signal, measured) in zip(each, pairs, strict=True)]
-    return summarise_scores(scores)
-
-
-def summarise_scores(scores: Sequence[SignalScore]) -> dict[str, float]:
-    """Return the means of scores by name, and ``sd`` of the RMSE where there are several."""
+    if callable(denoise):
+        scores = [score_signals(denoise(measured), signal) for signal, measured in pairs]
+    else:
+        signal, measured = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        scores = [score_signals(one(measured), signal) for one in denoise]
+    errors = [score.rmse for score in scores]
     means = {name: float(np.mean([getattr(score, name) for score in scores])) for name in HEADS}
-    if len(scores) > 1:
-        means["sd"] = float(np.std([score.rmse for score in scores], ddof=1))
-    return means
+    what = "runs" if callable(denoise) else "seeds"
+    return {**means, "spread": f"{min(errors):.3f} to {max(errors):.3f}, {len(errors)} {what}"}
 
 
 def compare_pairwise(errors: Sequence[float], others: Sequence[float]) -> dict[str, float]:

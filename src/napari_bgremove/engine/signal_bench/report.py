@@ -11,7 +11,6 @@ import numpy as np
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.signal_bench.tables import Networks, Runs, denoise, sweep_two_sinusoids
-from napari_bgremove.engine.signal_bench.trainings import EXPERIMENTS
 from napari_bgremove.evaluation.filter_tuning import AS_PUBLISHED
 from napari_bgremove.evaluation.signal_figures import draw_curves, draw_sweep, draw_test_signals
 from napari_bgremove.evaluation.signal_tables import ComparedTable
@@ -39,23 +38,27 @@ def draw_figures(networks: Networks, runs: Runs) -> dict[str, Figure]:
     curves = {name: _mean_curve(networks, name) for name in ("as-published", "spikes", "spikes-no-norm", "spectra")}
     return {
         "test-signals": draw_test_signals(signal, measured, denoised),
-        "training-curves": draw_curves(curves, y_label="validation loss"),
+        "training-curves": draw_curves(curves, y_label="validation loss, each its own"),
         "two-sinusoids": draw_sweep(weights, errors, x_label="weight"),
     }
 
 
-def write_report(folder: Path, tables: Sequence[ComparedTable], figures: Mapping[str, Figure]) -> Path:
+def write_report(
+    folder: Path, tables: Sequence[ComparedTable], figures: Mapping[str, Figure], networks: Networks, *, quick: bool
+) -> Path:
     """Write report.md and tables.json beside the figures; return the page."""
     from napari_bgremove.learning.devices import describe_software
 
     page = ["# Denoisers of 1-D signals", ""]
+    if quick:
+        page += ["**A quick run: every network was trained for one short epoch. These are no results.**", ""]
     page += [table.as_markdown() for table in tables]
     page += [line for name in figures for line in (f"![{name}]({name}.png)", "")]
     document = {
         "tables": [table.as_document() for table in tables],
         "trainings": {
-            name: {"recipe": one.make_recipe(one.seeds[0]).to_dict(), "seeds": list(one.seeds)}
-            for name, one in EXPERIMENTS.items()
+            name: [{"recipe": one.model.description.recipe, "seconds": one.seconds} for one in trained]
+            for name, trained in networks.items()
         },
         "versions": describe_software(),
     }

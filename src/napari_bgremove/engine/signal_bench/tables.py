@@ -87,12 +87,9 @@ def denoise(trained: Trained, norm: NormMode, measured: Array, *, scale: float |
 def _score(
     trained: list[Trained], norm: NormMode, runs: list[SignalPairs], *, scale: float | None = 1.0
 ) -> dict[str, Any]:
-    """Score networks of several seeds on all runs; `sd` is that over the seeds, or over the runs of a single one."""
+    """Score the networks of several seeds on all runs, or a single one run by run."""
     networks = [partial(denoise, one, norm, scale=scale) for one in trained]
-    if len(networks) == 1:
-        return score_runs(networks[0], runs)
-    whole = SignalPairs(*(np.concatenate(part) for part in zip(*runs, strict=True)))
-    return score_runs(networks, [whole] * len(networks))
+    return score_runs(networks[0] if len(networks) == 1 else networks, runs)
 
 
 def _compare_with_print(networks: Networks, runs: Runs) -> ComparedTable:
@@ -122,7 +119,7 @@ _HEADS = {
     "printed_rmse": "RMSE in the slides",
     "printed_psnr": "PSNR in the slides",
     "settings": "numbers",
-    "sd": "sd of the RMSE",
+    "spread": "least and largest RMSE",
     "zeros": "share of zeros (%)",
     "standard_error": "standard error",
     "ratio": "difference / standard error",
@@ -144,9 +141,9 @@ def _compare_all(networks: Networks, runs: Runs, signals: str) -> ComparedTable:
         # As for a user: what it was trained on has a noise of 1, and every signal is brought to that.
         label_free = _score(networks["spectra-label-free"], "fixed", pairs, scale=None)
         lines.append(Line("label-free", "network, Noise2Self", label_free))
-    lines.append(Line("bound", "measured", score_runs(lambda measured: measured, pairs)))
+    lines.append(Line("reference", "measured", score_runs(lambda measured: measured, pairs)))
     if signals == "spikes":
-        lines.append(Line("bound", "zeros", score_runs(np.zeros_like, pairs)))
+        lines.append(Line("reference", "zeros", score_runs(np.zeros_like, pairs)))
         lines.append(Line("bound", "Bayes, sample by sample", score_runs(estimate_spikes, pairs)))
     text = (
         f"Three runs of {len(pairs[0].signal)}; numbers of filters tuned on {len(tuning.signal)} others. The network: "
@@ -171,7 +168,8 @@ def _compare_norms(networks: Networks, runs: Runs) -> ComparedTable:
         lines.append(Line(group, "-", _score(networks[f"{signals}-no-norm"], "fixed", pairs)))
     text = (
         "Five seeds each, without a prior. Unfixed is what a network is trained with whose batches are of one, fixed "
-        "what it comes close to with larger ones."
+        "what it comes close to with larger ones. Batches of one: a tenth of the learning rate, and fewer signals in "
+        "all, in more steps."
     )
     return ComparedTable("norms", "Batch normalization, fixed and unfixed", text, tuple(lines), {**HEADS, **_HEADS})
 
@@ -198,11 +196,18 @@ def _compare_priors(networks: Networks, runs: Runs) -> ComparedTable:
     return ComparedTable("priors", "The prior, on and off", text, tuple(lines), heads={**HEADS, **_HEADS})
 
 
+# The derivative of a hard threshold by its place is zero wherever there is one: it stays where it started.
+_THRESHOLDS = {
+    (penalty, threshold): "constant" if (penalty, threshold) == ("hard", "learnt") else threshold
+    for penalty, threshold in product(("soft", "half", "hard", "firm"), ("learnt", "adaptive"))
+}
+
+
 def _compare_activations(networks: Networks, runs: Runs) -> ComparedTable:
     pairs = runs.runs["spectra"]
     names = {"BN + ReLU": "spectra-prior-off"} | {
-        f"BN + {penalty} shrinkage, {threshold} threshold": f"spectra-{penalty}-{threshold}"
-        for penalty, threshold in product(("soft", "half", "hard", "firm"), ("learnt", "adaptive"))
+        f"BN + {penalty} shrinkage, {_THRESHOLDS[penalty, threshold]} threshold": f"spectra-{penalty}-{threshold}"
+        for penalty, threshold in _THRESHOLDS
     }
     lines = [
         Line("spectra", label, {**_score(networks[name], "fixed", pairs), "zeros": _zeros(networks[name], pairs[0])})
@@ -210,7 +215,8 @@ def _compare_activations(networks: Networks, runs: Runs) -> ComparedTable:
     ]
     text = (
         "Five seeds each, without a prior. The shrinkage takes the place of the ReLU; a soft threshold before a ReLU "
-        "would be ReLU(z - Lambda), no new function. Zeros among all features of the U-Net."
+        "would be ReLU(z - Lambda), no new function. Thresholds are one per channel, the same for every signal, or "
+        "adaptive: from the local variance. Zeros among all features of the U-Net."
     )
     return ComparedTable("activations", "Sparse batch normalization", text, tuple(lines), heads={**HEADS, **_HEADS})
 

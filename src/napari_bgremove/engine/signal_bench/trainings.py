@@ -59,7 +59,7 @@ def _list_experiments() -> Iterator[Experiment]:
         yield Experiment(f"{signals}-prior-batch-mean", signals, {"prior": "batch-mean"})
         yield Experiment(f"{signals}-prior-off", signals, bare)
         yield Experiment(f"{signals}-no-norm", signals, {**bare, "normalized": False})
-        # Fewer signals in all, but more steps; the rate a quarter, as is usual for a sixteenth of the batch.
+        # Fewer signals in all, but more steps, at a tenth of the learning rate.
         yield Experiment(f"{signals}-batch-1", signals, {**bare, "batch_size": 1, "learning_rate": 5e-4, "pairs": 1000})
     for penalty, threshold in product(("soft", "half", "hard", "firm"), ("learnt", "adaptive")):
         changes = {**bare, "activation": penalty, "threshold": threshold}
