@@ -18,7 +18,13 @@ from napari_bgremove.learning.model_description import SignalModelDescription
 from napari_bgremove.learning.model_file import LoadedSignalModel
 from napari_bgremove.learning.networks import PriorGuidedSpec, build_network
 from napari_bgremove.learning.signal_inference import denoise_signals
-from napari_bgremove.learning.signal_scaling import measure_noise, measure_scaling
+from napari_bgremove.learning.signal_scaling import (
+    measure_level,
+    measure_noise,
+    measure_scaling,
+    measure_sigma,
+    standardize_rows,
+)
 
 SPEC = PriorGuidedSpec(width=3)
 
@@ -35,7 +41,8 @@ def _model(spec: PriorGuidedSpec = SPEC, **changes: Any) -> LoadedSignalModel:
     )
 
 
-MODEL, CENTRED = _model(), _model(centred=True)
+# The signals below have no level of their own: their median is near 0.
+MODEL, CENTRED, LEVEL = _model(), _model(centred=True), _model(level=4.0)
 
 
 def _signals(n: int = 5, samples: int = 100, seed: int = 0) -> np.ndarray:
@@ -46,11 +53,12 @@ def _signals(n: int = 5, samples: int = 100, seed: int = 0) -> np.ndarray:
 def test_a_signal_with_the_noise_of_training_goes_through_as_it_is() -> None:
     signals = _signals()
     signals *= 3 / estimate_sigma(signals)[:, None]
+    signals += 4 - np.median(signals, axis=1, keepdims=True)
     with torch.inference_mode():
-        expected = MODEL.network(torch.from_numpy(signals).float()).numpy()
-    found = denoise_signals(MODEL, signals)
+        expected = LEVEL.network(torch.from_numpy(signals).float()).numpy()
+    found = denoise_signals(LEVEL, signals)
     np.testing.assert_allclose(found.signal, expected, atol=1e-5)
-    np.testing.assert_allclose(found.signal, denoise_signals(MODEL, signals, scale=1).signal, atol=1e-5)
+    np.testing.assert_allclose(found.signal, denoise_signals(LEVEL, signals, scale=1).signal, atol=1e-5)
     assert found.provenance == {"method": "prior_guided", "model": "sha", "norm": "fixed", "scale": None}
 
 
@@ -62,13 +70,31 @@ def test_the_unit_of_a_signal_does_not_matter(unit: float) -> None:
     np.testing.assert_allclose(denoise_signals(MODEL, unit * signals).signal / unit, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("model", [MODEL, CENTRED, LEVEL], ids=["plain", "centred", "level"])
 @settings(max_examples=25, deadline=None)
 @given(unit=st.floats(0.01, 100), level=st.floats(-500, 500))
-def test_nor_does_its_level_where_the_training_rows_were_centred(unit: float, level: float) -> None:
+def test_nor_does_its_level(model: LoadedSignalModel, unit: float, level: float) -> None:
     signals = _signals(2)
-    expected = denoise_signals(CENTRED, signals).signal
-    found = denoise_signals(CENTRED, unit * signals + level).signal
+    expected = denoise_signals(model, signals).signal
+    found = denoise_signals(model, unit * signals + level).signal
     np.testing.assert_allclose((found - level) / unit, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["fixed", "signal"])
+@pytest.mark.parametrize("pedestal", [-20.0, 5.0, 1e5])
+def test_a_pedestal_stays_what_it_is(norm: Any, pedestal: float) -> None:
+    signals = _signals()
+    expected = denoise_signals(LEVEL, signals, norm=norm)
+    found = denoise_signals(LEVEL, signals + pedestal, norm=norm)
+    np.testing.assert_allclose(found.signal - pedestal, expected.signal, atol=1e-4)
+    np.testing.assert_allclose(found.background, expected.background, atol=1e-4)
+
+
+def test_with_a_scale_a_signal_stays_at_its_level_unless_the_training_rows_were_centred() -> None:
+    signals = _signals()
+    plain, centred = (denoise_signals(model, signals, scale=1).signal for model in (MODEL, CENTRED))
+    assert not np.allclose(denoise_signals(MODEL, signals + 50, scale=1).signal - 50, plain, atol=0.1)
+    np.testing.assert_allclose(denoise_signals(CENTRED, signals + 50, scale=1).signal - 50, centred, atol=1e-4)
 
 
 def test_a_given_scale_is_the_factor() -> None:
@@ -149,8 +175,9 @@ def test_unusable_samples_are_bridged_and_stay_unusable() -> None:
     np.testing.assert_array_equal(np.isnan(found.signal), ~np.isfinite(holes))
     np.testing.assert_array_equal(np.isnan(found.measured), ~np.isfinite(holes))
     for row in range(5):
-        expected = denoise_signals(MODEL, filled[row], scale=3 / sigma[row]).signal
         usable = np.isfinite(holes[row])
+        level = np.median(holes[row, usable])
+        expected = denoise_signals(MODEL, filled[row] - level, scale=3 / sigma[row]).signal + level
         np.testing.assert_allclose(found.signal[row, usable], expected[usable], atol=1e-4)
     masked = np.ma.masked_array(signals, ~np.isfinite(holes))
     np.testing.assert_array_equal(denoise_signals(MODEL, masked).signal, found.signal)
@@ -215,9 +242,25 @@ def test_out_of_memory_takes_smaller_blocks(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_scaling_comes_undone() -> None:
     signals = _signals() + 40
-    scaling = measure_scaling(signals, noise=3.0, centred=True)
+    scaling = measure_scaling(signals, noise=3.0, level=-2.0)
     scaled = scaling.apply(signals)
     np.testing.assert_allclose(estimate_sigma(scaled), 3, rtol=1e-12)
-    np.testing.assert_allclose(np.median(scaled, axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(np.median(scaled, axis=1), -2, rtol=1e-12)
     np.testing.assert_allclose(scaling.undo(scaled), signals, rtol=1e-12)
     assert measure_noise(scaled) == pytest.approx(3)
+    assert measure_level(scaled) == pytest.approx(-2)
+
+
+def test_what_has_no_measurable_noise_is_what_cannot_be_scaled() -> None:
+    """A straight line interpolated in single precision has only its rounding."""
+    signals = _signals(4).astype(np.float32)
+    signals[1] = np.interp(np.arange(100), [0, 99], [900.1, 1300.7])
+    signals[2], signals[3, 1::2] = 7, np.nan
+    assert estimate_sigma(signals)[1] > 0
+    sigma = measure_sigma(signals)
+    np.testing.assert_array_equal(sigma > 0, [True, False, False, False])
+    assert np.isnan(sigma[3])
+    standardize_rows(signals[:1])
+    for row in (1, 2, 3):
+        with pytest.raises(ComputeError, match="'rows' must have noise, in three usable samples side by side; row 0"):
+            standardize_rows(signals[row])

@@ -56,6 +56,15 @@ def test_a_denoiser_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert loaded.deviation < 1e-6
 
 
+def test_a_description_that_says_nothing_of_the_level_means_none() -> None:
+    """Files from before the level was stored."""
+    old = _description(centred=True).model_dump()
+    del old["level"]
+    assert SignalModelDescription(**old).level == 0
+    with pytest.raises(ValidationError, match="level"):
+        _description(level=float("nan"))
+
+
 def test_how_a_network_was_looked_at_does_not_change_its_file(tmp_path: Path) -> None:
     network = build_network(SPEC, seed=0)
     digests = set()

@@ -145,8 +145,13 @@ class SignalModelDescription(_Description):
         Standard deviation of the noise in what the network was trained on, as
         `filters.signal_noise.estimate_sigma` finds it there: a signal is
         brought to this noise before it is denoised.
+    level : float
+        Median of the medians of what the network was trained on: a signal is
+        brought to this level, too. A file that says nothing of it is from
+        before it was stored, and means 0.
     centred : bool
-        The median of each signal was taken off before, and put back after.
+        Each training signal was brought to this level. Then a signal whose
+        scale is given is as well.
     loss : str
         What was minimised.
     """
@@ -158,6 +163,7 @@ class SignalModelDescription(_Description):
     source: Name
     length: Annotated[int, Field(ge=SHORTEST_SIGNAL, le=2**20)]
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    level: Finite = 0.0
     centred: bool = False
     loss: Literal["mse", "smooth_l1"]
 

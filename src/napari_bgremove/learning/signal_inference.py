@@ -38,11 +38,12 @@ def denoise_signals(
 ) -> Separation:
     """Take noise from signals by a trained network (Fang), each signal by itself.
 
-    The network knows signals with the noise of its training. A signal is
-    multiplied so that its noise becomes that, denoised, and divided again;
-    where the training rows were centred, its median is taken off before and
-    put back after. Unusable samples are bridged by straight lines before, and
-    NaN again after.
+    The network knows signals with the noise and the level of its training. A
+    signal is multiplied so that its noise becomes the former, shifted so that
+    its median becomes the latter, denoised, shifted back and divided. Hence
+    a pedestal stays what it is: denoising y + c gives c more than denoising
+    y. Unusable samples are bridged by straight lines before, and NaN again
+    after.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ def denoise_signals(
         what the network was trained with: "signal" for training batches of one,
         "fixed" for larger ones.
     scale : float, optional
-        Factor for all signals; 1 leaves them as they are. None finds one for
-        each from its noise, see `filters.signal_noise.estimate_sigma`.
+        Factor for all signals, which stay at their level unless the network
+        was trained on centred ones; 1 leaves them as they are. None finds one
+        for each from its noise, see `filters.signal_noise.estimate_sigma`.
     device : torch.device
 
     Returns
@@ -101,7 +103,9 @@ def _denoise_rows(
     """Denoise what can be; a row without noise stays as it is, one that nothing is known of is NaN."""
     known = np.isfinite(rows)
     description = model.description
-    scaling = measure_scaling(rows, noise=description.noise, centred=description.centred, scale=scale)
+    scaling = measure_scaling(
+        rows, noise=description.noise, level=description.level, centred=description.centred, scale=scale
+    )
     good = np.isfinite(scaling.factor)[:, 0] & known.any(axis=1)
     denoised = np.where(np.isinf(scaling.factor), rows, np.nan)
     if not good.any() and np.isnan(denoised).all():
