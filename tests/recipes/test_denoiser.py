@@ -17,6 +17,7 @@ from napari_bgremove.filters.signal_noise import estimate_sigma
 from napari_bgremove.learning.networks import PriorGuidedSpec
 from napari_bgremove.learning.objectives.denoising import DenoisingObjective, Noise2SelfObjective
 from napari_bgremove.learning.signal_pairs import FixedPairs, FreshPairs, MeasuredRows
+from napari_bgremove.learning.signal_scaling import standardize_rows
 from napari_bgremove.learning.training import EpochDone, Training
 from napari_bgremove.recipes.denoiser import DENOISER_PRESETS, DenoiserRecipe
 from napari_bgremove.recipes.documentation import attribute_docs
@@ -148,13 +149,43 @@ def test_rows_are_brought_to_one_level_and_one_noise_and_a_share_is_held_out() -
     assert recipe.build_objective() == Noise2SelfObjective("smooth_l1")
 
 
-def test_a_single_profile_is_enough_to_train_on() -> None:
+def test_of_two_rows_and_more_each_is_trained_on_or_held_out() -> None:
+    for share in (0.01, 0.3, 0.99):
+        training, validation = DenoiserRecipe(signals="rows", validation_share=share).build_datasets(ROWS[:2])
+        assert isinstance(training, MeasuredRows)
+        assert isinstance(validation, MeasuredRows)
+        assert not np.array_equal(training.rows, validation.rows)
+
+
+@pytest.mark.parametrize(("samples", "share", "held"), [(128, 0.3, 38), (60, 0.1, 16), (32, 0.3, 16), (60, 0.9, 44)])
+def test_a_single_profile_is_never_judged_on_samples_it_was_trained_with(samples: int, share: float, held: int) -> None:
+    row = make_spectra(0, 1, length=samples).measured
+    built = DenoiserRecipe.of_preset("rows", validation_share=share).build_datasets(row[0])
+    parts = [part for part in built if isinstance(part, MeasuredRows)]
+    training, validation = (part.rows for part in parts)
+    assert (training.shape, validation.shape) == ((1, samples - held), (1, held))
+    np.testing.assert_allclose(np.concatenate([training, validation], axis=1), standardize_rows(row), rtol=1e-6)
+    for part in parts:
+        assert part.batch(0, [0, 1])["measured"].shape == (2, min(part.rows.shape[1], samples - held))
+    with pytest.raises(ValueError, match=r"'rows' must have 32 samples or more where there is one, .*; found 31"):
+        DenoiserRecipe(signals="rows").build_datasets(row[0, :31])
+
+
+def test_a_single_profile_can_be_trained_on() -> None:
     recipe = DenoiserRecipe.of_preset("rows", pairs=32, epochs=1, width=2, crop=32)
     training, (epoch,) = _train(recipe, ROWS[0])
     assert np.isfinite(epoch.validation["loss"])
     description = recipe.build_description(training.dataset)  # type: ignore[arg-type]
     assert (description.centred, description.source, description.length) == (True, "rows", 32)
+    assert description.level == 0
     assert description.noise == pytest.approx(1, rel=0.3)
+
+
+def test_a_step_of_long_rows_takes_no_longer_than_one_of_crops() -> None:
+    row = np.random.default_rng(0).normal(size=100_000)
+    for crop, rows, lengths in ((None, row, (1024, 1024)), (2000, row, (2000, 2000)), (None, row[:2000], (1024, 600))):
+        parts = DenoiserRecipe(signals="rows", crop=crop).build_datasets(rows)
+        assert tuple(part.batch(0, [0])["measured"].shape[1] for part in parts) == lengths
 
 
 @pytest.mark.parametrize("value", [np.nan, 3.0])
@@ -168,7 +199,7 @@ def test_a_row_nothing_can_be_learnt_from_is_refused(value: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "make", "length"), [({}, make_spikes, 100), ({"signals": "spectra", "fresh": True}, make_spectra, 128)]
 )
-def test_the_description_tells_the_noise_as_it_would_be_found_in_such_a_signal(
+def test_the_description_tells_noise_and_level_as_they_would_be_found_in_such_a_signal(
     changes: dict[str, Any], make: Any, length: int
 ) -> None:
     recipe = DenoiserRecipe(**changes)
@@ -177,7 +208,10 @@ def test_the_description_tells_the_noise_as_it_would_be_found_in_such_a_signal(
     assert not description.centred
     assert description.provenance == {"author": "me"}
     assert description.recipe == {"name": "denoiser", **recipe.to_dict()}
-    assert description.noise == pytest.approx(np.median(estimate_sigma(make(5, 300).measured)), rel=0.05)
+    fresh = make(5, 300).measured
+    assert description.noise == pytest.approx(np.median(estimate_sigma(fresh)), rel=0.05)
+    assert description.level == pytest.approx(np.median(np.median(fresh, axis=1)), abs=0.1)
+    assert description.level > 0.3
 
 
 def test_a_short_training_learns() -> None:

@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_bgremove._validation import check_choice, check_range
-from napari_bgremove.numpy_network.spec import PriorGuidedSpec
+from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, PriorGuidedSpec
 from napari_bgremove.recipes.rules import check_kinds, check_numbers, refuse
 from napari_bgremove.synthetic.signals import SignalPairs, make_spectra, make_spikes
 
@@ -65,8 +65,10 @@ _WHOLE: Mapping[str, tuple[int, int]] = {
     "stairs": (1, 10**9),
     "seed": (0, 2**32 - 2),
 }
-# Signals from which the noise of a training is told.
+# Signals from which noise and level of a training are told.
 _ENOUGH = 256
+# Samples of a row that are looked at in one step.
+_LONGEST_CROP = 1024
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ class DenoiserRecipe:
         Pairs, of which some are held out; 1000 in the paper. With fresh pairs
         and rows: samples of an epoch.
     crop : int or None
-        Samples of a training crop of a row. Ours; None takes whole rows.
+        Samples of a training crop of a row. Ours; None takes whole rows up to
+        1024 samples, and of longer ones crops of 1024: the time of a step
+        grows with them, and an epoch always has `pairs` crops.
     loss : {"smooth_l1", "mse"}
         SmoothL1 in `train.py`.
     optimizer : {"sgd", "adamw"}
@@ -122,7 +126,7 @@ class DenoiserRecipe:
         Largest norm of a gradient. Ours; None leaves it alone.
     validation_share : float
         Share held out; 30 % in `train.py`. With fresh pairs: as many more,
-        drawn once.
+        drawn once. Of a single row: its last samples, 16 at least.
     seed : int
         Fixes the initial weights, the pairs and their order; 666 in `train.py`.
     """
@@ -196,7 +200,8 @@ class DenoiserRecipe:
         ----------
         rows : array_like, shape (n, L), optional
             Measured signals, where `signals` is "rows": each is centred and
-            divided by its noise. Of two and more a share is held out.
+            divided by its noise. A share of them is held out, or the end of a
+            single one.
 
         Raises
         ------
@@ -240,7 +245,7 @@ class DenoiserRecipe:
     def build_description(self, data: SignalData, **provenance: Any) -> SignalModelDescription:
         """Describe a network trained by this recipe on such data, for its model file."""
         from napari_bgremove.learning.model_file import SignalModelDescription
-        from napari_bgremove.learning.signal_scaling import measure_noise
+        from napari_bgremove.learning.signal_scaling import measure_level, measure_noise
 
         measured = data.batch(0, range(min(len(data), _ENOUGH)))["measured"]
         return SignalModelDescription(
@@ -249,6 +254,8 @@ class DenoiserRecipe:
             source=self.signals,
             length=measured.shape[1],
             noise=measure_noise(measured),
+            # Crops of centred rows lie anywhere, the rows themselves at 0.
+            level=0.0 if self.signals == "rows" else measure_level(measured),
             centred=self.signals == "rows",
             loss=self.loss,
             recipe={"name": "denoiser", **self.to_dict()},
@@ -264,14 +271,27 @@ class DenoiserRecipe:
         from napari_bgremove.learning.signal_scaling import standardize_rows
 
         known = standardize_rows(rows)
-        held = round(self.validation_share * len(known))
-        order = np.random.default_rng(self.seed).permutation(len(known))
-        # One row alone serves both: what is hidden differs.
-        training, validation = (known[order[held:]], known[order[:held]]) if 0 < held < len(known) else (known, known)
+        if len(known) == 1:
+            training, validation = self._split_row(known)
+        else:
+            held = min(max(round(self.validation_share * len(known)), 1), len(known) - 1)
+            order = np.random.default_rng(self.seed).permutation(len(known))
+            training, validation = known[order[held:]], known[order[:held]]
+        crop = self.crop or min(training.shape[1], _LONGEST_CROP)
         return (
-            MeasuredRows(training, self.pairs, crop=self.crop, seed=self.seed),
-            MeasuredRows(validation, self._held_samples, crop=self.crop, seed=self.seed + 1, fixed=True),
+            MeasuredRows(training, self.pairs, crop=crop, seed=self.seed),
+            MeasuredRows(
+                validation, self._held_samples, crop=min(crop, validation.shape[1]), seed=self.seed + 1, fixed=True
+            ),
         )
+
+    def _split_row(self, row: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Hold out the end of a single row (1, L): on samples it was trained with a network is not judged."""
+        length = row.shape[1]
+        if length < 2 * SHORTEST_SIGNAL:
+            refuse("rows", f"have {2 * SHORTEST_SIGNAL} samples or more where there is one, to hold out some", length)
+        held = min(max(round(self.validation_share * length), SHORTEST_SIGNAL), length - SHORTEST_SIGNAL)
+        return row[:, : length - held], row[:, length - held :]
 
 
 def _check(recipe: DenoiserRecipe) -> None:
