@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from napari_bgremove.cli.signal_rows import explain_few, explain_loss
 from napari_bgremove.io.results import write_image
 from napari_bgremove.io.spectra_sets import read_spectra_set
+from napari_bgremove.spectra.spectra_set import make_spectra_set
 from napari_bgremove.synthetic.signals import make_spectra
 
 Call = Callable[..., Any]
@@ -59,6 +61,7 @@ def test_a_denoiser_learns_from_the_rows_of_an_image_that_can_be_learnt_from(bgr
     run = tmp_path / "run"
     called = bgremove("signals", "train", tmp_path / "frames.tif", "--out", run, *QUICK)
     assert called.code == 0, called.err
+    assert "\n1,024 samples are few: below some 20,000 a network learns their noise by heart" in called.out
     assert "  frames.tif: 4 of 12 rows are left out, 2 with samples that are not usable, 2 without noise" in called.out
     (kept,) = run.glob("frames-rows-*.npz")
     good = rows[[0, 2, 3, 5]]
@@ -68,6 +71,41 @@ def test_a_denoiser_learns_from_the_rows_of_an_image_that_can_be_learnt_from(bgr
     called = bgremove("signals", "train", "--resume", run, "--epochs", 3)
     assert called.code == 0, called.err
     assert "epoch 3/3" in called.out
+
+
+def test_rows_that_training_refuses_are_left_out_before(bgremove: Call, tmp_path: Path) -> None:
+    """A line interpolated in single precision has rounding, and no noise one could scale by."""
+    rows = MEASURED.astype(np.float32)
+    rows[2] = np.interp(np.arange(128), [0, 127], [900.1, 1300.7])
+    write_image(tmp_path / "frames.tif", rows, provenance={})
+    called = bgremove("signals", "train", tmp_path / "frames.tif", "--out", tmp_path / "run", *QUICK, "--epochs", 1)
+    assert called.code == 0, called.err
+    assert "1 of 6 rows are left out, 0 with samples that are not usable, 1 without noise" in called.out
+
+
+def test_who_has_few_samples_is_told_that_a_filter_does_better() -> None:
+    few, enough = (make_spectra_set(np.arange(128), np.ones((n, 128)), targets=["a"] * n) for n in (156, 157))
+    assert explain_few(few) == (
+        "19,968 samples are few: below some 20,000 a network learns their noise by heart, and a filter (--method tv) "
+        "does better."
+    )
+    assert explain_few(enough) is None
+
+
+@pytest.mark.parametrize(("loss", "kind"), [(0.89, "mse"), (0.38, "smooth_l1")])
+def test_a_loss_below_that_of_independent_noise_is_suspicious(loss: float, kind: str) -> None:
+    assert f"The best validation loss, {loss}, is below the" in str(explain_loss(loss, kind))
+    assert explain_loss(loss + 0.02, kind) is None
+
+
+def test_a_training_whose_loss_is_too_good_says_so(bgremove: Call, tmp_path: Path) -> None:
+    """Odd and even columns of two amplifiers: the neighbours tell what was hidden; of white noise they do not."""
+    white = np.random.default_rng(0).normal(size=(40, 128))
+    for name, rows, said in (("white", white, False), ("two", 9 * (-1.0) ** np.arange(128) + white, True)):
+        write_image(tmp_path / f"{name}.tif", rows, provenance={})
+        called = bgremove("signals", "train", tmp_path / f"{name}.tif", "--out", tmp_path / name, *QUICK)
+        assert called.code == 0, called.err
+        assert ("\nThe best validation loss, " in called.out) == said, called.out
 
 
 def test_spectra_maps_and_sets_are_rows_too(bgremove: Call, spectrum: Path, spectra_file: Path, tmp_path: Path) -> None:
@@ -90,7 +128,7 @@ def test_spectra_maps_and_sets_are_rows_too(bgremove: Call, spectrum: Path, spec
         (["--on", "spectra", "--out", "new", "--width", "0"], "'width' must lie between 1 and"),
         (["noisy.csv", "short.csv", "--out", "new"], "'short.csv' must have signals of 128 samples, as 'noisy.csv'"),
         (["flat.csv", "--out", "new"], "'rows' must have noise and only usable samples; found none that have."),
-        (["noisy.csv", "--out", "new", "--crop", "500"], "'crop' must lie between 16 and 128 samples; found 500"),
+        (["noisy.csv", "--out", "new", "--crop", "500"], "'crop' must lie between 16 and 90 samples; found 500"),
         (["noisy.csv", "--out", "new", "--start-from", "noisy.csv"], "'noisy.csv'"),
         (["--resume", "run", "--width", "4"], "--width"),
     ],

@@ -64,7 +64,8 @@ def command(
     sets, without any clean ones (Noise2Self): single samples are hidden, and
     the network guesses them from their neighbours. For that the noise of
     neighbours must not depend on each other. Rows with unusable samples are
-    left out; those that are taken are kept in the run folder.
+    left out; those that are taken are kept in the run folder. Below some
+    20,000 samples a filter does better.
 
     Ctrl-C stops after the step and keeps a model that can be used and resumed
     (exit code 130). 'bgremove signals denoise --model RUN/best.safetensors'
@@ -91,9 +92,20 @@ def command(
     with stop_on_interrupt() as stop:
         outcome = run_training(folder, job, should_stop=stop, listener=listener)
     if listener.heard:
+        _say_suspicion(job, listener)
         figures = listener.figures | {"seconds": round(time.monotonic() - started, 2)}
         conclude(job, folder, outcome, figures, json_file)
     return 130 if outcome == "stopped" else 0
+
+
+def _say_suspicion(job: TrainSignalsJob, listener: TrainingListener) -> None:
+    """Say where a network guesses hidden samples better than can be."""
+    from napari_bgremove.cli.signal_rows import explain_loss
+
+    losses = [epoch["validation"]["loss"] for epoch in listener.figures["epochs"] if epoch["validation"]]
+    sentence = explain_loss(min(losses), job.recipe.loss) if job.recipe.signals == _ROWS and losses else None
+    if sentence:
+        click.echo(sentence)
 
 
 def _create(
@@ -111,13 +123,16 @@ def _create(
     with ExitStack() as stack:
         source = None
         if files:
-            from napari_bgremove.cli.signal_rows import collect_rows, kept_rows
+            from napari_bgremove.cli.signal_rows import collect_rows, explain_few, kept_rows
             from napari_bgremove.cli.spectrum_sources import SpectrumChoice
 
             gate = Gate(**{name: options[name] for name in ("gap_values", "saturation", "valid_mask")})
             parts = {field.name for field in fields(SpectrumChoice)} - {"gate"}
             rows = collect_rows(files, SpectrumChoice(gate=gate, **{name: options[name] for name in parts}))
             click.echo(f"{rows.n_spectra} rows of {rows.n_channels} samples")
+            few = explain_few(rows)
+            if few:
+                click.echo(few)
             path = stack.enter_context(kept_rows(folder.path, rows, stem=files[0].stem))
             source = SpectraSource(paths=(str(path.resolve()),))
         job = TrainSignalsJob(recipe=recipe, source=source, **given)
