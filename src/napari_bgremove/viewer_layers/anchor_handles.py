@@ -62,9 +62,9 @@ class AnchorHandles:
             self.layer.data = places
             return
         # In place: told of new data, napari would measure all layers anew for its sliders, which no handle of an
-        # image moves; and their picture in the list of layers is not worth drawing with every move.
+        # image moves; their picture in the list of layers is not worth drawing with every move, and none is selected.
         self.layer.data[:] = places
-        self.layer.refresh(thumbnail=False)
+        self.layer.refresh(thumbnail=False, highlight=False)
 
     def close(self) -> None:
         """Take them away."""

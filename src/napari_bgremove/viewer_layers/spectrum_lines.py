@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_bgremove.viewer_layers.geometry import frame_shape, geometry_of
 
@@ -59,14 +60,12 @@ def add_lines_layer(viewer: Viewer | ViewerModel, image: Image) -> Shapes:
 
 def colour_lines(shapes: Shapes) -> None:
     """Give each line its colour, so that image and plot show them alike; the next one drawn gets the next."""
-    from napari.utils.colormaps.standardize_color import transform_color
-
     # Only where it changes: each of the two draws the layer anew.
     wanted = [_colour(number) for number in range(len(shapes.data))]
-    if wanted and not np.allclose(shapes.edge_color, transform_color(wanted), atol=1e-3):
+    if wanted and not _is_alike(shapes.edge_color, [_rgba(colour) for colour in wanted]):
         shapes.edge_color = wanted
     following = _colour(len(wanted))
-    if not np.allclose(transform_color(shapes.current_edge_color), transform_color(following), atol=1e-3):
+    if not _is_alike(_rgba(shapes.current_edge_color), _rgba(following)):
         shapes.current_edge_color = following
 
 
@@ -78,6 +77,18 @@ def lines_of(shapes: Shapes, image: Image) -> list[DrawnLine]:
             vertices = np.array([image.world_to_data(shapes.data_to_world(corner))[-2:] for corner in corners])
             found.append(DrawnLine(f"line {number + 1}", _colour(number), vertices, kind == "rectangle"))
     return found
+
+
+@cache
+def _rgba(colour: str) -> NDArray[np.float32]:
+    """Red, green, blue and opacity; kept, since lines are looked at with every move."""
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    return np.asarray(transform_color(colour)[0])
+
+
+def _is_alike(given: ArrayLike, wanted: ArrayLike) -> bool:
+    return bool(np.all(np.abs(np.subtract(given, wanted)) < 1e-3))
 
 
 def _colour(number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bgremove.viewer_layers.anchor_handles import AnchorHandles
 from napari_bgremove.widgets.parts.connections import Connections
@@ -32,10 +32,15 @@ class LineHandles(QObject):
         self._viewer, self._connections = viewer, connections
         self._handles: AnchorHandles | None = None
         self._fit: Fit | None = None
+        self._later = QTimer(self)  # what changes on napari's canvas must not hold up the plot
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._place)
 
     def follow(self, image: Any, fit: Fit | None) -> None:
-        """Put the handles where the windows of a fit are; without one take them away."""
+        """Put the handles where the windows of a fit are, once the plot is drawn; without a fit take them away."""
         self._fit = fit
+        self._later.stop()
         if fit is None or (self._handles is not None and not self._handles.is_alive):
             self.close()
         if fit is None:
@@ -43,12 +48,20 @@ class LineHandles(QObject):
         if self._handles is None:
             self._handles = AnchorHandles(self._viewer, image, self._on_dragged)
             self._connections.at_the_end(self._handles.close)
+            self._place()
+        self._later.start()
+
+    def _place(self) -> None:
+        fit = self._fit
+        if fit is None or self._handles is None:
+            return
         positions = fit.axis.to_positions(np.ravel(fit.windows))
         along = [np.interp(positions, fit.profile.position, fit.profile.points[:, k]) for k in (0, 1)]
         self._handles.move(np.stack(along, axis=1))
 
     def close(self) -> None:
         """Take them away."""
+        self._later.stop()
         if self._handles is not None:
             self._connections.forget(self._handles.close)
             self._handles.close()

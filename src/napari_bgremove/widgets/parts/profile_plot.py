@@ -24,9 +24,10 @@ class ProfilePlot(QWidget):
 
         self._plot: Any = pyqtgraph.PlotWidget()
         self._plot.setMinimumHeight(height)
+        for side in ("bottom", "left", "top", "right"):  # axes that are not shown work out a prefix as well
+            self._plot.getAxis(side).enableAutoSIPrefix(False)  # "loss (x0.001)" is no unit
         for side in ("bottom", "left"):
             axis = self._plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)  # "loss (x0.001)" is no unit
             axis.setStyle(maxTickLevel=1)  # ticks every few pixels say nothing, and take as long as a curve
         self._plot.setLabel("bottom", x_label)
         self._plot.setLabel("left", y_label)
