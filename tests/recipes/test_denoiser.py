@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.filters.signal_noise import estimate_sigma
@@ -212,6 +213,22 @@ def test_the_description_tells_noise_and_level_as_they_would_be_found_in_such_a_
     assert description.noise == pytest.approx(np.median(estimate_sigma(fresh)), rel=0.05)
     assert description.level == pytest.approx(np.median(np.median(fresh, axis=1)), abs=0.1)
     assert description.level > 0.3
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_centred_pairs_are_the_same_pairs_with_their_median_at_zero(fresh: bool) -> None:
+    recipe = DenoiserRecipe(signals="spectra", fresh=fresh, pairs=20, centred=True)
+    plain = dataclasses.replace(recipe, centred=False).build_datasets()[0].batch(3, range(5))
+    data = recipe.build_datasets()[0]
+    centred = data.batch(3, range(5))
+    assert_allclose(np.median(centred["measured"], axis=1), 0, atol=1e-6)
+    for name in ("signal", "measured"):
+        assert_allclose(
+            plain[name] - centred[name], np.median(plain["measured"], axis=1)[:, None] + 0 * plain[name], atol=1e-5
+        )
+    description = recipe.build_description(data)
+    assert description.centred
+    assert description.level == 0
 
 
 def test_a_short_training_learns() -> None:

@@ -99,6 +99,11 @@ class DenoiserRecipe:
         (Noise2Self). The latter two are ours.
     fresh : bool
         New pairs in every epoch. Ours; the paper has the same ones.
+    centred : bool
+        Each generated pair is shifted so that the median of what was measured
+        is 0, as rows always are. Ours: for signals on pedestals nobody knows,
+        which are shifted likewise before the network sees them; on signals
+        whose zero is known it costs a little.
     pairs : int
         Pairs, of which some are held out; 1000 in the paper. With fresh pairs
         and rows: samples of an epoch.
@@ -140,6 +145,7 @@ class DenoiserRecipe:
     firm_gamma: float = 0.5
     signals: Literal["spikes", "spectra", "rows"] = "spikes"
     fresh: bool = False
+    centred: bool = False
     pairs: int = 1000
     crop: int | None = None
     loss: Literal["smooth_l1", "mse"] = "smooth_l1"
@@ -218,7 +224,7 @@ class DenoiserRecipe:
             return self._split_rows(rows)
         from napari_bgremove.learning.signal_pairs import FixedPairs, FreshPairs
 
-        make = GENERATORS[self.signals]
+        make = _centred(GENERATORS[self.signals]) if self.centred else GENERATORS[self.signals]
         if not self.fresh:
             return FixedPairs(*make(self.seed, self.pairs)).split(self.validation_share, seed=self.seed)
 
@@ -248,6 +254,7 @@ class DenoiserRecipe:
         from napari_bgremove.learning.signal_scaling import measure_level, measure_noise
 
         measured = data.batch(0, range(min(len(data), _ENOUGH)))["measured"]
+        centred = self.centred or self.signals == "rows"
         return SignalModelDescription(
             network=self.build_spec(),
             batch_size=self.batch_size,
@@ -255,8 +262,8 @@ class DenoiserRecipe:
             length=measured.shape[1],
             noise=measure_noise(measured),
             # Crops of centred rows lie anywhere, the rows themselves at 0.
-            level=0.0 if self.signals == "rows" else measure_level(measured),
-            centred=self.signals == "rows",
+            level=0.0 if centred else measure_level(measured),
+            centred=centred,
             loss=self.loss,
             recipe={"name": "denoiser", **self.to_dict()},
             provenance=provenance,
@@ -292,6 +299,17 @@ class DenoiserRecipe:
             refuse("rows", f"have {2 * SHORTEST_SIGNAL} samples or more where there is one, to hold out some", length)
         held = min(max(round(self.validation_share * length), SHORTEST_SIGNAL), length - SHORTEST_SIGNAL)
         return row[:, : length - held], row[:, length - held :]
+
+
+def _centred(make: Callable[..., SignalPairs]) -> Callable[..., SignalPairs]:
+    """Return a generator of the same pairs, shifted so that the median of what is measured is 0."""
+
+    def make_centred(seed: Any, count: int) -> SignalPairs:
+        signal, measured = make(seed, count)
+        median = np.median(measured, axis=1, keepdims=True)
+        return SignalPairs(signal - median, measured - median)
+
+    return make_centred
 
 
 def _check(recipe: DenoiserRecipe) -> None:
