@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,12 +24,29 @@ from napari_bgremove.learning.devices import halve_on_out_of_memory
 from napari_bgremove.learning.distributed import Ranks
 from napari_bgremove.learning.train_options import TrainOptions, build_optimizer, find_learning_rate
 
-__all__ = ["BatchSplit", "EpochDone", "Objective", "Progress", "StepDone", "TrainOptions", "Training"]
+__all__ = [
+    "BatchSplit",
+    "EpochDone",
+    "Objective",
+    "Progress",
+    "ScheduledObjective",
+    "StepDone",
+    "TrainOptions",
+    "Training",
+]
 
 # An objective knows which network it trains; the loop does not.
 Objective = Callable[[Any, Mapping[str, Tensor]], dict[str, Tensor]]
 # A head silent on all pixels for this many steps in a row will not come back.
 DEAD_STEPS = 50
+
+
+@runtime_checkable
+class ScheduledObjective(Protocol):
+    """An objective that changes along the run; it holds no state, so a resumed run needs none of it."""
+
+    def at(self, progress: float) -> Objective:
+        """Return what is minimised where this share of the run, 0 to 1, is done."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,8 @@ class Training:
     objective : callable
         (network, batch) -> {"loss": ..., named terms}, each a mean over the
         samples; a term `live_share` is watched, and training stops when it
-        stays zero.
+        stays zero. One with `at` (`ScheduledObjective`) is asked before each
+        step what it is by then.
     dataset, validation : Dataset
         `validation` may be None.
     options : TrainOptions
@@ -108,6 +126,11 @@ class Training:
         """Optimizer steps of one epoch; the last one may be smaller."""
         return math.ceil(len(self.dataset) / self.options.batch_size)
 
+    @property
+    def done(self) -> int:
+        """Optimizer steps before the coming one, counted from the first epoch."""
+        return self.epoch * self.steps + self.step
+
     def run(self) -> Iterator[Progress]:
         """Train until the last epoch, yielding after every step and epoch."""
         while self.epoch < self.options.epochs:
@@ -138,7 +161,7 @@ class Training:
 
     def learning_rate(self) -> float:
         """Return the rate of the coming step: warm-up, then the schedule."""
-        return find_learning_rate(self.options, done=self.epoch * self.steps + self.step, steps=self.steps)
+        return find_learning_rate(self.options, done=self.done, steps=self.steps)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return tensors and numbers from which `restore` goes on bit for bit."""
@@ -206,7 +229,12 @@ class Training:
         arrays = dataset.batch(epoch, indices)
         batch = {name: torch.from_numpy(a).to(self.device) for name, a in arrays.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.options.precision == "bfloat16"):
-            return self.objective(self.network, batch)
+            return self._current_objective()(self.network, batch)
+
+    def _current_objective(self) -> Objective:
+        if isinstance(self.objective, ScheduledObjective):
+            return self.objective.at(self.done / (self.options.epochs * self.steps))
+        return self.objective
 
     def _finish_epoch(self, seconds: float) -> EpochDone:
         done = EpochDone(self.epoch, self.options.epochs, _means(self.sums), self.validate(), seconds)
