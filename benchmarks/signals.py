@@ -86,7 +86,7 @@ def list_filter_rows(count: int, length: int) -> list[Row]:
             "scipy.signal.wiener, one by one",
             one_by_one(partial(signal.wiener, mysize=5)),
         ),
-        ("l1", {"weight": WEIGHT}, "scipy.fft and pywt.threshold", soften_frequencies),
+        ("l1", {"weight": WEIGHT, "ends": "open"}, "scipy.fft and pywt.threshold", soften_frequencies),
         (
             "gmc",
             {"weight": WEIGHT, "domain": "direct", "gamma": GAMMA},

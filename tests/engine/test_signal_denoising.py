@@ -73,7 +73,7 @@ def test_a_filter_is_the_filter_and_its_numbers_are_told() -> None:
     parts = denoise(MEASURED, DenoisingMethod(method="gmc", parameters={"domain": "direct"}))
     assert_array_equal(parts.signal, expected.signal)
     assert parts.provenance["found"]["weight"] == expected.provenance["found"]["weight"]
-    assert parts.provenance["parameters"] == {"domain": "direct", "weight": None, "gamma": 0.8}
+    assert parts.provenance["parameters"] == {"domain": "direct", "ends": "joined", "weight": None, "gamma": 0.8}
     assert parts.provenance["seconds"] >= 0
 
 

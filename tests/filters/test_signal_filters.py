@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy.signal import savgol_filter, wiener
 from skimage.restoration import denoise_tv_chambolle, denoise_wavelet
 
@@ -128,8 +129,8 @@ def test_noise_becomes_less_and_the_signal_stays(method: str) -> None:
 # What is published. The three experiments of the table are three runs of 1000 signals.
 PUBLISHED = {
     "wiener": ({"window": 3, "sigma": "local", "pad": "zero"}, 2.40, 4.85),
-    "l1": ({"weight": 1.0}, 2.44, 4.54),
-    "gmc": ({"weight": 3.0, "gamma": 0.8}, 2.88, 1.66),
+    "l1": ({"weight": 1.0, "ends": "open"}, 2.44, 4.54),
+    "gmc": ({"weight": 3.0, "gamma": 0.8, "ends": "open"}, 2.88, 1.66),
 }
 
 
@@ -150,7 +151,7 @@ def test_the_published_table_is_reproduced(method: str, seed: int) -> None:
     [
         ("soft_positive", {"weight": 2.5}, 1.67),
         ("l1", {"domain": "direct", "weight": 3.5}, 1.83),
-        ("l1", {"weight": 3.0}, 2.15),
+        ("l1", {"weight": 3.0, "ends": "open"}, 2.15),
         ("wiener", {"window": 7, "sigma": 3.0, "pad": "zero"}, 2.18),
     ],
 )
@@ -160,6 +161,29 @@ def test_tuned_filters_on_spikes_reach_what_was_measured_before(method: str, par
     found = score_signals(denoise_signals(pairs.measured, method=method, **parameters).signal, pairs.signal).rmse
     assert found == pytest.approx(rmse, abs=0.03)
     assert found > score_signals(estimate_spikes(pairs.measured), pairs.signal).rmse
+
+
+@pytest.mark.parametrize("method", ["l1", "gmc"])
+def test_a_line_below_a_signal_stays_as_it_is_where_the_ends_are_joined(method: str) -> None:
+    measured = make_spectra(2, 5).measured
+    line = 40 - 0.7 * np.arange(measured.shape[1])
+    lifted, plain = (denoise_signals(rows, method=method, weight=2.0).signal for rows in (measured + line, measured))
+    assert_allclose(lifted, plain + line, atol=1e-9)
+    left_open = denoise_signals(measured + line, method=method, weight=2.0, ends="open").signal
+    assert np.abs(left_open - plain - line).max() > 1
+
+
+@pytest.mark.parametrize(("method", "gain"), [("l1", 1.1), ("gmc", 1.15)])
+def test_joined_ends_serve_a_spectrum_whose_ends_differ(method: str, gain: float) -> None:
+    """A line on a step, as a core level with its background."""
+    x = np.linspace(-1, 1, 300)
+    clean = 80 / (1 + (x / 0.05) ** 2) + 25 / (1 + np.exp(x / 0.05))
+    measured = clean + np.random.default_rng(4).normal(0, 3, (40, 300))
+
+    def rmse(ends: str) -> float:
+        return float(np.sqrt(np.square(denoise_signals(measured, method=method, ends=ends).signal - clean).mean()))
+
+    assert rmse("open") > gain * rmse("joined")
 
 
 @pytest.mark.parametrize(
@@ -317,6 +341,7 @@ def test_a_signal_that_cannot_be_denoised_is_named_and_the_others_are_denoised(m
         ("wiener", {"pad": "edge"}, "'pad' must be one of zero, reflect; found 'edge'"),
         ("gmc", {"gamma": 1.0}, "'gamma' must lie between 0 and 1, 1 left out; found 1"),
         ("l1", {"domain": "time"}, "'domain' must be one of direct, fourier; found 'time'"),
+        ("gmc", {"ends": "loose"}, "'ends' must be one of joined, open; found 'loose'"),
         ("median", {"window": 4}, "'window' must be an odd number of samples, at most the 96 of a signal; found 4"),
         ("wiener", {"window": 97}, "'window' must be an odd number of samples, at most the 96 of a signal; found 97"),
         ("savitzky_golay", {"order": 7}, "'order' must lie between 0 and 6; found 7"),

@@ -78,15 +78,17 @@ _WEIGHTS = tuple(float(weight) for weight in np.arange(0.25, 8.01, 0.25))
 #: The filters of the published table, as they were run there: fixed numbers, L1 and GMC in the Fourier domain.
 AS_PUBLISHED: tuple[FixedFilter, ...] = (
     FixedFilter("Wiener", "wiener", MappingProxyType({"window": 3, "sigma": "local", "pad": "zero"})),
-    FixedFilter("FFT-L1", "l1", MappingProxyType({"domain": "fourier", "weight": 1.0})),
-    FixedFilter("FFT-GMC", "gmc", MappingProxyType({"domain": "fourier", "weight": 3.0, "gamma": 0.8})),
+    FixedFilter("FFT-L1", "l1", MappingProxyType({"domain": "fourier", "ends": "open", "weight": 1.0})),
+    FixedFilter("FFT-GMC", "gmc", MappingProxyType({"domain": "fourier", "ends": "open", "weight": 3.0, "gamma": 0.8})),
 )
 
 #: The same filters and their peers with the numbers left open.
 FAMILIES: tuple[FilterFamily, ...] = (
     FilterFamily("Wiener, noise known", "wiener", {"window": (3, 5, 7, 9, 11, 13), "sigma": (None,)}),
-    FilterFamily("FFT-L1", "l1", {"domain": ("fourier",), "weight": _WEIGHTS}),
-    FilterFamily("FFT-GMC", "gmc", {"domain": ("fourier",), "weight": _WEIGHTS, "gamma": (0.3, 0.5, 0.8)}),
+    FilterFamily("FFT-L1", "l1", {"domain": ("fourier",), "ends": ("open",), "weight": _WEIGHTS}),
+    FilterFamily(
+        "FFT-GMC", "gmc", {"domain": ("fourier",), "ends": ("open",), "weight": _WEIGHTS, "gamma": (0.3, 0.5, 0.8)}
+    ),
     FilterFamily("L1", "l1", {"domain": ("direct",), "weight": _WEIGHTS}),
     FilterFamily("GMC", "gmc", {"domain": ("direct",), "weight": _WEIGHTS, "gamma": (0.3, 0.5, 0.8)}),
     FilterFamily("L1, positive", "soft_positive", {"weight": _WEIGHTS}),

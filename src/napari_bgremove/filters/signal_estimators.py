@@ -17,6 +17,7 @@ from napari_bgremove._validation import check_choice, check_range
 from napari_bgremove.filters.sparse_denoising import Domain, estimate_sparse
 
 __all__ = [
+    "ENDS",
     "PADS",
     "estimate_by_l1",
     "estimate_by_median",
@@ -30,6 +31,10 @@ __all__ = [
 Array = NDArray[np.float64]
 Pad = Literal["zero", "reflect"]
 PADS: tuple[Pad, ...] = ("zero", "reflect")
+Ends = Literal["joined", "open"]
+ENDS: tuple[Ends, ...] = ("joined", "open")
+# Samples whose mean is the level of an end.
+_END = 5
 
 
 def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | Literal["local"], pad: Pad) -> Array:
@@ -74,9 +79,22 @@ def estimate_by_wiener(rows: Array, *, window: int, sigma: ArrayLike | Literal["
     return np.asarray(level + mean + (1 - gain) * (values - mean))
 
 
-def estimate_by_l1(rows: Array, *, weight: ArrayLike, gamma: float = 0.0, domain: Domain) -> Array:
-    """L1 (gamma = 0) or GMC in closed form, see `estimate_sparse`."""
-    return estimate_sparse(rows, weight=weight, gamma=gamma, domain=domain)
+def estimate_by_l1(
+    rows: Array, *, weight: ArrayLike, gamma: float = 0.0, domain: Domain, ends: Ends = "joined"
+) -> Array:
+    """L1 (gamma = 0) or GMC in closed form, see `estimate_sparse`.
+
+    To frequencies a signal that ends on another level than it began with has
+    a jump where it repeats itself, which takes many of them. With `ends`
+    "joined" the straight line through the means of the first and the last
+    five samples is left out of it, and put back after; with "open", and of
+    samples, nothing is.
+    """
+    check_choice("ends", ends, ENDS)
+    if domain == "direct" or ends == "open":
+        return estimate_sparse(rows, weight=weight, gamma=gamma, domain=domain)
+    line = _draw_line(rows)
+    return estimate_sparse(rows - line, weight=weight, gamma=gamma, domain=domain) + line
 
 
 def estimate_by_positive_l1(rows: Array, *, weight: ArrayLike) -> Array:
@@ -151,6 +169,15 @@ def estimate_by_median(rows: Array, *, window: int) -> Array:
     """Take the median of the samples around each (scipy); the ends are held."""
     _check_window(window, rows)
     return np.asarray(ndimage.median_filter(rows, (1, window), mode="nearest"))
+
+
+def _draw_line(rows: Array) -> Array:
+    """Return the line through the means of the first and the last samples of each row."""
+    length = rows.shape[1]
+    width = max(min(_END, length // 2), 1)
+    first, last = (rows[:, end].mean(axis=1, keepdims=True) for end in (slice(width), slice(-width, None)))
+    along = (np.arange(length) - (width - 1) / 2) / max(length - width, 1)  # 0 and 1 in their middles
+    return np.asarray(first + (last - first) * along)
 
 
 def _check_window(window: int, rows: Array) -> None:

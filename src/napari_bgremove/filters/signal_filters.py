@@ -193,7 +193,7 @@ def _sparse_factor(parameters: Mapping[str, Any]) -> float:
     return 0.8 + 1.2 * float(parameters.get("gamma", 0.0))
 
 
-_SPARSE = {"domain": "fourier", "weight": None}
+_SPARSE = {"domain": "fourier", "ends": "joined", "weight": None}
 
 #: Every denoiser by its name.
 METHODS: Mapping[str, SignalFilter] = MappingProxyType(
@@ -208,7 +208,7 @@ METHODS: Mapping[str, SignalFilter] = MappingProxyType(
         ),
         "l1": SignalFilter(
             "Sparse (L1)",
-            "Few frequencies (of a signal whose ends meet) or samples are not zero; all are brought closer to it.",
+            "Few frequencies or samples are not zero; all are brought closer to it.",
             estimate_by_l1,
             _SPARSE,
             automatic="weight",

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_bgremove.engine.signal_denoising import DenoisingMethod
 from napari_bgremove.errors import ModelFileError
-from napari_bgremove.filters.signal_estimators import PADS
+from napari_bgremove.filters.signal_estimators import ENDS, PADS
 from napari_bgremove.filters.signal_filters import METHODS
 from napari_bgremove.filters.sparse_denoising import DOMAINS
 from napari_bgremove.widgets.parts.denoising_table import DenoisingTable
@@ -27,13 +27,14 @@ BUTTON = "Denoise all"
 _NONE, _NETWORK = "none", "network"
 _MODELS = "Models (*.safetensors)"
 _WAVELETS = ("haar", "db2", "db4", "db8", "sym4", "sym8", "coif1", "coif3")
-_WORDS: Mapping[str, Sequence[str]] = {"pad": PADS, "domain": DOMAINS, "wavelet": _WAVELETS}
+_WORDS: Mapping[str, Sequence[str]] = {"pad": PADS, "ends": ENDS, "domain": DOMAINS, "wavelet": _WAVELETS}
 _TIPS = {
     "window": "Samples, an odd number.",
     "sigma": "Standard deviation of the noise, in the unit of the spectrum. Empty: found from it.",
     "pad": "What stands beyond the ends.",
     "weight": "How much is taken away, in the unit of the spectrum. Empty: found from its noise.",
     "domain": "Where few values are not zero: among the samples themselves, or among their frequencies.",
+    "ends": "Of frequencies: joined leaves out the line between the two ends, whose levels may differ; open does not.",
     "gamma": "0 is L1; the closer to 1, the more strong values are spared.",
     "order": "Of the polynomial, below the window.",
 }
