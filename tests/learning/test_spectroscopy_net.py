@@ -207,4 +207,4 @@ def test_a_smoothed_background_keeps_a_level_and_loses_what_is_narrow() -> None:
     torch.testing.assert_close(smooth(level), level)
     zigzag = torch.tensor([1.0, -1.0]).repeat(20)[None, None, None]
     assert float(smooth(zigzag)[..., 15:25].abs().max()) < 1e-3
-    assert "smoothing.weights" not in Branch(SpectroscopyNetSpec(depth=3, features=2), smoothing=5).state_dict()
+    assert "smoothing.weights" not in Branch(SpectroscopyNetSpec(depth=3, features=2), (), smoothing=5).state_dict()

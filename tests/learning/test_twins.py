@@ -29,6 +29,8 @@ SPECS = [
     PriorGuidedSpec(prior="batch-mean"),
     PriorGuidedSpec(width=8),
     PriorGuidedSpec(wiener_window=5, normalized=False),
+    PriorGuidedSpec(hidden=(1, 3, 2, 5, 7, 1, 4, 2)),
+    PriorGuidedSpec(prior="off", normalized=False, hidden=(2, 1, 8, 3, 9, 16, 5, 2, 1)),
     *(
         PriorGuidedSpec(activation=name, threshold=how, firm_gamma=0.3)
         for name in ("soft", "half", "hard", "firm")
@@ -39,7 +41,8 @@ BATCHES = [(1, 100), (3, 100), (3, 101), (1, 47), (3, 32)]
 
 
 def _name(spec: PriorGuidedSpec) -> str:
-    return f"{spec.width}-{spec.prior}-{spec.normalized}-{spec.activation}-{spec.threshold}"
+    narrowed = "-narrowed" if spec.hidden else ""
+    return f"{spec.width}-{spec.prior}-{spec.normalized}-{spec.activation}-{spec.threshold}{narrowed}"
 
 
 def _weights(spec: PriorGuidedSpec, dtype: Any = np.float64) -> dict[str, NDArray[Any]]:

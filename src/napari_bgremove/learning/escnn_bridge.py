@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_bgremove.errors import ComputeError
+from napari_bgremove.learning.hidden_layers import HiddenLayer
 from napari_bgremove.learning.networks import AdditiveNetwork, NetworkSpec, build_network
 from napari_bgremove.learning.networks.additive_head import AdditiveHead
 from napari_bgremove.learning.networks.p4 import Kind, P4Conv
@@ -91,15 +92,24 @@ class _TensorConv(enn.R2Conv):
 class _DoubleConv(nn.Module):
     """Two 3x3 convolutions with ReLU, in topology A beside a 1x1 shortcut."""
 
-    def __init__(self, conv: _Factory, in_fields: int, out_fields: int, *, in_kind: Kind = "regular", shortcut: bool):
+    def __init__(
+        self,
+        conv: _Factory,
+        in_fields: int,
+        hidden: int,
+        out_fields: int,
+        *,
+        in_kind: Kind = "regular",
+        shortcut: bool,
+    ):
         super().__init__()
-        self.first = conv(in_fields, out_fields, in_kind=in_kind)
-        self.second = conv(out_fields, out_fields)
+        self.first = conv(in_fields, hidden, in_kind=in_kind)
+        self.second = conv(hidden, out_fields)
         self.shortcut = conv(in_fields, out_fields, 1, in_kind=in_kind) if shortcut else None
-        self.relu = enn.ReLU(self.first.out_type)
+        self.relu_between, self.relu = (enn.ReLU(conv.out_type) for conv in (self.first, self.second))
 
     def forward(self, x: Any) -> Any:  # GeometricTensor -> GeometricTensor
-        y = self.second(self.relu(self.first(x)))
+        y = self.second(self.relu_between(self.first(x)))
         return self.relu(y if self.shortcut is None else y + self.shortcut(x))
 
 
@@ -109,11 +119,12 @@ class _EscnnUNet(nn.Module):
     def __init__(self, spec: NetworkSpec, *, initialise: bool) -> None:
         super().__init__()
         conv = _Factory(initialise=initialise, layer=enn.R2Conv)
-        widths = list(spec.fields)
+        widths, hidden = list(spec.fields), list(spec.hidden_widths.values())
         ins = [1 + len(spec.guides), *widths[:-1]]
         kinds: list[Kind] = ["trivial", "regular", "regular", "regular"]
         self.encoder = nn.ModuleList(
-            _DoubleConv(conv, i, o, in_kind=kind, shortcut=False) for i, o, kind in zip(ins, widths, kinds, strict=True)
+            _DoubleConv(conv, i, h, o, in_kind=kind, shortcut=False)
+            for i, h, o, kind in zip(ins, hidden[: len(widths)], widths, kinds, strict=True)
         )
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.pool = nn.ModuleList(enn.PointwiseMaxPool2D(_field_type("regular", n), 2) for n in widths[:-1])
@@ -121,7 +132,10 @@ class _EscnnUNet(nn.Module):
             enn.R2Upsampling(_field_type("regular", n), 2, mode="nearest") for n in widths[:0:-1]
         )
         self.halve = nn.ModuleList(conv(wide, narrow) for wide, narrow in pairs)
-        self.decoder = nn.ModuleList(_DoubleConv(conv, 2 * n, n, shortcut=spec.topology == "A") for _, n in pairs)
+        self.decoder = nn.ModuleList(
+            _DoubleConv(conv, 2 * n, h, n, shortcut=spec.topology == "A")
+            for h, (_, n) in zip(hidden[len(widths) :], pairs, strict=True)
+        )
         self.to_latents = conv(widths[0], spec.latents, out_kind="trivial")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,6 +175,14 @@ class EscnnNetwork(AdditiveNetwork):
         shortcut = conv(channels, spec.latents, 1, in_kind="trivial", out_kind="trivial") if spec.guides else None
         self.shortcut = shortcut
         self.head = AdditiveHead(conv, spec.latents, literal=spec.literal_head)
+
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """Refuse: what is removed is removed from our network, and carried over."""
+        msg = (
+            "'network' must be one of ours for its hidden layers to be known; found one built with escnn: carry its "
+            "weights over with from_escnn."
+        )
+        raise ValueError(msg)
 
 
 def build_escnn_network(spec: NetworkSpec, *, initialise: bool = True) -> EscnnNetwork:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from napari_bgremove.learning.networks import NetworkSpec, PriorGuidedSpec, SpectroscopyNetSpec
 from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, NormMode
@@ -158,7 +158,7 @@ class SignalModelDescription(_Description):
 
     subject: ClassVar[str] = "signals"
 
-    network: Annotated[PriorGuidedSpec, BeforeValidator(_refuse_unknown)]
+    network: Annotated[PriorGuidedSpec, BeforeValidator(_refuse_unknown), PlainSerializer(PriorGuidedSpec.to_dict)]
     batch_size: Annotated[int, Field(ge=1, le=10**6)]
     source: Name
     length: Annotated[int, Field(ge=SHORTEST_SIGNAL, le=2**20)]

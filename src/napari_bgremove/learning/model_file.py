@@ -231,7 +231,7 @@ def _describe(path: Path, header: Mapping[str, Any], kind: type[AnyDescription])
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "description"
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
         msg = f"'{path.name}' has an invalid description: '{where}': {reason}."
         raise ModelFileError(msg) from error
 

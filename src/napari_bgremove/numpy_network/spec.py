@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from napari_bgremove._validation import check_choice, check_range
+from napari_bgremove.numpy_network.hidden_widths import check_hidden, name_widths
 
 __all__ = ["SHORTEST_SIGNAL", "Activation", "NormMode", "PriorGuidedSpec", "PriorMode", "ThresholdMode"]
 
@@ -32,6 +33,11 @@ ThresholdMode = Literal["learnt", "adaptive"]
 SHORTEST_SIGNAL = 16
 
 _WIDEST = 256
+
+# Channels between the two convolutions of each block of the U-Net, in widths w.
+_BETWEEN = {"inc": 1, "down1": 2, "down2": 4, "down3": 8, "down4": 8, "up1": 8, "up2": 4, "up3": 2, "up4": 1}
+# The prior speaks to each channel behind the first convolution here.
+_GUIDED = "down4"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,9 @@ class PriorGuidedSpec:
         Ratio of the two knees of the firm shrinkage, between 0 and 1.
     family : "prior_guided"
         Which network this is, in a model file.
+    hidden : tuple of int
+        Channels that are left between the two convolutions of each block of the
+        U-Net, in the order of `whole_widths`; empty where none was taken out.
 
     Raises
     ------
@@ -82,6 +91,7 @@ class PriorGuidedSpec:
     threshold: ThresholdMode = "learnt"
     firm_gamma: float = 0.5
     family: Literal["prior_guided"] = "prior_guided"
+    hidden: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_integer("width", self.width, 1, _WIDEST)
@@ -97,10 +107,28 @@ class PriorGuidedSpec:
         if not 0 < self.firm_gamma < 1:
             msg = f"'firm_gamma' must lie between 0 and 1, both excluded; found {self.firm_gamma}."
             raise ValueError(msg)
+        if not isinstance(self.hidden, tuple):
+            msg = f"'hidden' must be a tuple of whole numbers; found {self.hidden!r}."
+            raise ValueError(msg)
+        check_hidden(self.hidden, self.whole_widths)
+
+    @property
+    def whole_widths(self) -> dict[str, int]:
+        """Channels between the two convolutions of each block before any was taken out.
+
+        Without those of the deepest block where a prior guides them.
+        """
+        free = (name for name in _BETWEEN if name != _GUIDED or self.prior == "off")
+        return {name: _BETWEEN[name] * self.width for name in free}
+
+    @property
+    def hidden_widths(self) -> dict[str, int]:
+        """Channels between the two convolutions of the same blocks."""
+        return name_widths(self.hidden, self.whole_widths)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for a model file or a note."""
-        return asdict(self)
+        """Return plain values, for a model file or a note; without `hidden` where nothing was taken out."""
+        return {name: value for name, value in asdict(self).items() if name != "hidden" or value}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PriorGuidedSpec:
@@ -109,7 +137,8 @@ class PriorGuidedSpec:
         if unknown:
             msg = f"'values' must hold fields of a PriorGuidedSpec only; found {', '.join(sorted(unknown))}."
             raise ValueError(msg)
-        return cls(**values)
+        hidden = values.get("hidden", ())  # JSON has lists alone
+        return cls(**{**values, "hidden": tuple(hidden) if isinstance(hidden, list) else hidden})
 
 
 _CHOICES = {

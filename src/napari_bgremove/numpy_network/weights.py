@@ -41,8 +41,11 @@ def list_blocks(spec: PriorGuidedSpec) -> dict[str, tuple[int, int, int]]:
     # Coming up, each sees the block below it and the one of its own resolution.
     decoder = {"up1": (16 * w, 8 * w, 4 * w), "up2": (8 * w, 4 * w, 2 * w), "up3": (4 * w, 2 * w, w)}
     decoder["up4"] = (2 * w, w, w)
+    whole = {**encoder, **bottom, **decoder}
+    left = spec.hidden_widths
+    narrowed = {name: (i, left.get(name, between), o) for name, (i, between, o) in whole.items()}
     prior = {} if spec.prior == "off" else {f"prior.{name}": size for name, size in encoder.items()}
-    return {**encoder, **bottom, **decoder, **prior}
+    return {**narrowed, **prior}
 
 
 def list_shapes(spec: PriorGuidedSpec) -> dict[str, tuple[int, ...]]:

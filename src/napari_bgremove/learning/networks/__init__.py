@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, cast, overload
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_bgremove.learning.hidden_layers import HiddenLayer
 from napari_bgremove.learning.networks.additive_head import AdditiveHead
-from napari_bgremove.learning.networks.p4 import P4Conv
+from napari_bgremove.learning.networks.narrowable_spec import NarrowableSpec
+from napari_bgremove.learning.networks.p4 import ORIENTATIONS, P4Conv
 from napari_bgremove.learning.networks.prior_guided import PriorGuidedNet
 from napari_bgremove.learning.networks.spectroscopy_net import SpectroscopyNet, SpectroscopyNetSpec
 from napari_bgremove.learning.networks.unet import STRIDE, UNet, conv_for
@@ -47,10 +49,12 @@ PRESETS: dict[str, tuple[int, int, int, int]] = {
 }
 
 
-class NetworkSpec(BaseModel):
-    """Everything that decides the shape of a network, and nothing else."""
+class NetworkSpec(NarrowableSpec):
+    """Everything that decides the shape of a network, and nothing else.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A unit of its hidden layers is a field, or a channel of the plain network:
+    there are as many between the two convolutions of a block as come out of it.
+    """
 
     family: Literal["c4_unet", "plain_unet"] = "c4_unet"
     topology: Literal["D", "A"] = "D"
@@ -58,6 +62,12 @@ class NetworkSpec(BaseModel):
     latents: Annotated[int, Field(ge=1, le=256)] = 16
     guides: Annotated[tuple[Odd, ...], Field(max_length=8)] = ()
     literal_head: bool = False
+
+    @property
+    def whole_widths(self) -> dict[str, int]:
+        units = 1 if self.family == "c4_unet" else ORIENTATIONS
+        parts = {"encoder": self.fields, "decoder": self.fields[-2::-1]}
+        return {f"{part}.{i}": units * n for part, fields in parts.items() for i, n in enumerate(fields)}
 
 
 class AdditiveNetwork(nn.Module):
@@ -72,7 +82,8 @@ class AdditiveNetwork(nn.Module):
         conv = conv_for(spec.family == "c4_unet")
         self.spec = spec
         channels = 1 + len(spec.guides)
-        self.unet = UNet(conv, spec.fields, in_channels=channels, latents=spec.latents, topology=spec.topology)
+        hidden = tuple(spec.hidden_widths.values())
+        self.unet = UNet(conv, spec.fields, hidden, in_channels=channels, latents=spec.latents, topology=spec.topology)
         kinds = {"in_kind": "trivial", "out_kind": "trivial"}
         self.shortcut = conv(channels, spec.latents, 1, gain=1.0, **kinds) if spec.guides else None
         self.head = AdditiveHead(conv, spec.latents, literal=spec.literal_head)
@@ -98,6 +109,10 @@ class AdditiveNetwork(nn.Module):
         """Return signal and background."""
         parts: tuple[Tensor, Tensor] = self(measured)
         return parts
+
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """Return what lies between the two convolutions of each block of the UNet."""
+        return self.unet.hidden_layers()
 
 
 #: Any network a model file can hold.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_bgremove.learning.networks.shrinkage import make_activation
+from napari_bgremove.learning.hidden_layers import HiddenLayer
+from napari_bgremove.learning.networks.shrinkage import LearntShrinkage, make_activation
 from napari_bgremove.learning.networks.signal_norm import SignalNorm, Unnormalized
 from napari_bgremove.numpy_network.spec import NormMode, PriorGuidedSpec
 from napari_bgremove.numpy_network.weights import KERNEL
@@ -40,6 +41,12 @@ class DoubleConv(nn.Module):
         x = self.shrink1(self.norm1(x, norm))
         y: Tensor = self.shrink2(self.norm2(self.conv2(x), norm))
         return y
+
+    def hidden_layer(self, name: str) -> HiddenLayer:
+        """Return what lies between the two convolutions."""
+        norm = self.norm1 if isinstance(self.norm1, SignalNorm) else None
+        threshold = self.shrink1 if isinstance(self.shrink1, LearntShrinkage) else None
+        return HiddenLayer(name, self.conv1, self.conv2, norm, threshold)
 
 
 def convolve_each(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_bgremove._validation import check_choice, describe_shape
+from napari_bgremove.learning.hidden_layers import HiddenLayer
 from napari_bgremove.learning.networks.double_conv import DoubleConv
 from napari_bgremove.learning.networks.wiener import measure_impulse_response
 from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, NormMode, PriorGuidedSpec
-from napari_bgremove.numpy_network.weights import FIRST_BETA, KERNEL
+from napari_bgremove.numpy_network.weights import FIRST_BETA, KERNEL, list_blocks
 
 __all__ = ["NORMS", "PriorEncoder", "PriorGuidedNet"]
 
@@ -68,19 +69,19 @@ class PriorGuidedNet(nn.Module):
 
     def __init__(self, spec: PriorGuidedSpec) -> None:
         super().__init__()
-        w = spec.width
         self.spec = spec
         self.norm: NormMode = "fixed"
-        self.inc = DoubleConv(1, w, w, spec)
-        self.down1 = DoubleConv(w, 2 * w, 2 * w, spec)
-        self.down2 = DoubleConv(2 * w, 4 * w, 4 * w, spec)
-        self.down3 = DoubleConv(4 * w, 8 * w, 8 * w, spec)
-        self.down4 = DoubleConv(8 * w, 8 * w, 8 * w, spec)
-        self.up1 = DoubleConv(16 * w, 8 * w, 4 * w, spec)
-        self.up2 = DoubleConv(8 * w, 4 * w, 2 * w, spec)
-        self.up3 = DoubleConv(4 * w, 2 * w, w, spec)
-        self.up4 = DoubleConv(2 * w, w, w, spec)
-        self.outc = nn.Conv1d(w, 1, 1)
+        sizes = list_blocks(spec)
+        self.inc = DoubleConv(*sizes["inc"], spec)
+        self.down1 = DoubleConv(*sizes["down1"], spec)
+        self.down2 = DoubleConv(*sizes["down2"], spec)
+        self.down3 = DoubleConv(*sizes["down3"], spec)
+        self.down4 = DoubleConv(*sizes["down4"], spec)
+        self.up1 = DoubleConv(*sizes["up1"], spec)
+        self.up2 = DoubleConv(*sizes["up2"], spec)
+        self.up3 = DoubleConv(*sizes["up3"], spec)
+        self.up4 = DoubleConv(*sizes["up4"], spec)
+        self.outc = nn.Conv1d(spec.width, 1, 1)
         if spec.prior != "off":
             self.prior = PriorEncoder(spec)
             self.beta = nn.Parameter(torch.tensor(FIRST_BETA))
@@ -118,6 +119,11 @@ class PriorGuidedNet(nn.Module):
             deep = block(_join(skips.pop(), deep), norm)
         denoised: Tensor = self.outc(deep)
         return denoised.reshape(measured.shape)
+
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """Return what lies between the two convolutions of each block; not of the deepest where a prior guides it."""
+        blocks = {name: block for name, block in self.named_children() if isinstance(block, DoubleConv)}
+        return tuple(blocks[name].hidden_layer(name) for name in self.spec.whole_widths)
 
     def _guide(self, x: Tensor, norm: NormMode) -> Tensor | None:
         """Return the deepest kernel of each signal, (B, O, I, 3), or None where there is no prior."""

@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
+
+from napari_bgremove.learning.hidden_layers import HiddenLayer
+from napari_bgremove.learning.networks.narrowable_spec import NarrowableSpec
 
 __all__ = ["Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"]
 
@@ -23,7 +26,7 @@ __all__ = ["Branch", "SpectroscopyNet", "SpectroscopyNetSpec", "convolve_blocks"
 _MOST_DILATED = 32
 
 
-class SpectroscopyNetSpec(BaseModel):
+class SpectroscopyNetSpec(NarrowableSpec):
     """Everything that decides the shape of the network, and nothing else.
 
     Attributes
@@ -53,9 +56,11 @@ class SpectroscopyNetSpec(BaseModel):
         Channels of each spectrometer. A spectrum of as many channels in all is
         convolved block by block, each with margins of its own; one of any
         other length (a crop) lies within one block.
+    hidden : tuple of int
+        Feature maps that are left behind the second convolution of the signal's
+        branch, the third, up to the last but two; then of the background's.
+        What the first convolution makes, and what the last one reads, is whole.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["spectroscopy_net"] = "spectroscopy_net"
     depth: Annotated[int, Field(ge=3, le=64)] = 18
@@ -66,6 +71,11 @@ class SpectroscopyNetSpec(BaseModel):
     smoothing: Annotated[int, Field(ge=0, le=4096)] = 0
     pedestals: bool = False
     blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=2**20)], ...], Field(max_length=64)] = ()
+
+    @property
+    def whole_widths(self) -> dict[str, int]:
+        branches = ("signal", "background")
+        return {f"{branch}.{i}": self.features for branch in branches for i in range(1, self.depth - 2)}
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -89,17 +99,23 @@ class Branch(nn.Module):
     """
 
     def __init__(
-        self, spec: SpectroscopyNetSpec, *, linear: bool = False, smoothing: int = 0, pedestals: bool = False
+        self,
+        spec: SpectroscopyNetSpec,
+        hidden: Sequence[int],
+        *,
+        linear: bool = False,
+        smoothing: int = 0,
+        pedestals: bool = False,
     ) -> None:
         super().__init__()
-        widths = [1, *[spec.features] * (spec.depth - 1), 1]
+        widths = [1, spec.features, *hidden, spec.features, 1]
         ends = (0, spec.depth - 1)
         # A bias before batch normalisation would be subtracted again.
         self.convolutions = nn.ModuleList(
             _make_convolution(widths[i], widths[i + 1], spec.kernel, dilation, bias=i in ends)
             for i, dilation in enumerate(spec.dilations)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(spec.features) for _ in range(spec.depth - 2))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[2:-1])
         self.blocks = spec.blocks
         self.activation = nn.Identity() if linear else nn.ReLU()
         self.smoothing = Smoothing(smoothing) if smoothing else nn.Identity()
@@ -123,6 +139,16 @@ class Branch(nn.Module):
             return values + self.pedestals[block][:, None]
         sizes = torch.tensor(self.blocks or (values.shape[-1],), device=values.device)
         return values + torch.repeat_interleave(self.pedestals, sizes)
+
+    def hidden_layers(self, name: str) -> tuple[HiddenLayer, ...]:
+        """Return what lies between two convolutions that are neither the first nor the last, as "signal.1"."""
+        middle = list(self.convolutions)[1:-1]
+        return tuple(
+            HiddenLayer(f"{name}.{i}", producer, consumer, norm)
+            for i, (producer, consumer, norm) in enumerate(
+                zip(middle[:-1], middle[1:], self.norms[:-1], strict=True), 1
+            )
+        )
 
 
 class Smoothing(nn.Module):
@@ -155,9 +181,14 @@ class SpectroscopyNet(nn.Module):
     def __init__(self, spec: SpectroscopyNetSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.signal = Branch(spec)
+        hidden = tuple(spec.hidden_widths.values())
+        self.signal = Branch(spec, hidden[: spec.depth - 3])
         self.background = Branch(
-            spec, linear=spec.linear_background, smoothing=spec.smoothing, pedestals=spec.pedestals
+            spec,
+            hidden[spec.depth - 3 :],
+            linear=spec.linear_background,
+            smoothing=spec.smoothing,
+            pedestals=spec.pedestals,
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub does not know the argument
 
@@ -173,6 +204,10 @@ class SpectroscopyNet(nn.Module):
         """Return signal and background."""
         parts: tuple[Tensor, Tensor] = self(measured)
         return parts
+
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """Return those of the signal's branch, then those of the background's; none where there are three layers."""
+        return self.signal.hidden_layers("signal") + self.background.hidden_layers("background")
 
 
 def convolve_blocks(layer: nn.Module, maps: Tensor, blocks: Sequence[int]) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_bgremove.learning.hidden_layers import HiddenLayer
 from napari_bgremove.learning.networks.p4 import P4Conv, fill_normal
 from napari_bgremove.learning.networks.upsampling import upsample_and_convolve
 
@@ -48,14 +49,22 @@ def plain_conv(
 
 
 class _DoubleConv(nn.Module):
-    """Two 3x3 convolutions, each followed by ReLU; topology A adds a 1x1 shortcut."""
+    """Two 3x3 convolutions with `hidden` units between them, each followed by ReLU; topology A adds a 1x1 shortcut."""
 
     def __init__(
-        self, conv: Conv, in_fields: int, out_fields: int, *, in_kind: str = "regular", shortcut: bool = False
+        self,
+        conv: Conv,
+        in_fields: int,
+        hidden: int,
+        out_fields: int,
+        *,
+        in_kind: str = "regular",
+        shortcut: bool = False,
     ):
         super().__init__()
-        self.first = conv(in_fields, out_fields, in_kind=in_kind)
-        self.second = conv(out_fields, out_fields)
+        unit = "regular" if conv is P4Conv else "trivial"  # a unit of the plain network is a single channel
+        self.first = conv(in_fields, hidden, in_kind=in_kind, out_kind=unit)
+        self.second = conv(hidden, out_fields, in_kind=unit)
         self.shortcut = conv(in_fields, out_fields, 1, in_kind=in_kind, gain=1.0) if shortcut else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,6 +90,9 @@ class UNet(nn.Module):
         `P4Conv` or `plain_conv`.
     fields : sequence of int
         Fields (or quarter channels) of the four encoder blocks.
+    hidden : sequence of int
+        Fields (or channels) between the two convolutions of each block, the
+        encoder's first. A shortcut leads past them.
     latents : int
         Trivial output channels: plain images that turn with the input.
     topology : {"D", "A"}
@@ -91,18 +103,29 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, conv: Conv, fields: Sequence[int], *, in_channels: int = 1, latents: int = 16, topology: str = "D"
+        self,
+        conv: Conv,
+        fields: Sequence[int],
+        hidden: Sequence[int],
+        *,
+        in_channels: int = 1,
+        latents: int = 16,
+        topology: str = "D",
     ) -> None:
         super().__init__()
         widths = list(fields)
         ins = [in_channels, *widths[:-1]]
         kinds = ["trivial"] + ["regular"] * (len(widths) - 1)
         self.encoder = nn.ModuleList(
-            _DoubleConv(conv, i, o, in_kind=kind) for i, o, kind in zip(ins, widths, kinds, strict=True)
+            _DoubleConv(conv, i, h, o, in_kind=kind)
+            for i, h, o, kind in zip(ins, hidden[: len(widths)], widths, kinds, strict=True)
         )
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))  # (256, 128), (128, 64), (64, 32)
         self.halve = nn.ModuleList(conv(wide, narrow, gain=1.0) for wide, narrow in pairs)
-        self.decoder = nn.ModuleList(_DoubleConv(conv, 2 * n, n, shortcut=topology == "A") for _, n in pairs)
+        self.decoder = nn.ModuleList(
+            _DoubleConv(conv, 2 * n, h, n, shortcut=topology == "A")
+            for h, (_, n) in zip(hidden[len(widths) :], pairs, strict=True)
+        )
         # Quiet: large latents push a fresh head below zero everywhere, and make each step of the head a leap.
         self.to_latents = conv(widths[0], latents, out_kind="trivial", gain=1e-4)
 
@@ -119,6 +142,13 @@ class UNet(nn.Module):
             x = block(torch.cat((x, skips.pop()), dim=1))
         latents: Tensor = self.to_latents(x)
         return latents
+
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """Return what lies between the two convolutions of each block, "encoder.0" first and "decoder.2" last."""
+        blocks = [
+            (f"{part}.{i}", block) for part in ("encoder", "decoder") for i, block in enumerate(getattr(self, part))
+        ]
+        return tuple(HiddenLayer(name, block.first, block.second) for name, block in blocks)
 
 
 def _kernel_and_bias(conv: nn.Module) -> tuple[Tensor, Tensor]:
