@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from napari_bgremove.errors import ComputeError
 from napari_bgremove.learning import escnn_bridge
 from napari_bgremove.learning.escnn_bridge import build_escnn_network, from_escnn, to_escnn
+from napari_bgremove.learning.hidden_layers import find_hidden_layers
 from napari_bgremove.learning.networks import PRESETS, AdditiveNetwork, NetworkSpec, build_network, count_parameters
 from napari_bgremove.learning.networks.p4 import P4Conv
+from napari_bgremove.learning.unit_removal import choose_units, remove_units
 
 SPECS = {f"{preset} {t}": NetworkSpec(topology=t, fields=PRESETS[preset]) for preset in ("tiny", "small") for t in "DA"}
 SPECS["tiny D guided"] = NetworkSpec(fields=PRESETS["tiny"], guides=(3, 5))
+SPECS["tiny A narrowed"] = NetworkSpec(topology="A", fields=PRESETS["tiny"], hidden=(1, 5, 2, 9, 4, 8, 3))
 KINDS = [(a, b) for a in ("trivial", "regular") for b in ("trivial", "regular")]
 
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -182,6 +185,15 @@ def test_a_plain_network_has_no_twin():
         to_escnn(build_network(spec))
     with pytest.raises(ValueError, match=message):
         from_escnn({}, spec)
+
+
+def test_units_are_removed_from_our_network_and_carried_over() -> None:
+    twin = build_escnn_network(SPECS["tiny D"], initialise=False)
+    with pytest.raises(ValueError, match=r"'network' must be one of ours .*; found one built with escnn: .*from_escnn"):
+        find_hidden_layers(twin)
+    network = live_network(SPECS["tiny D"])
+    smaller = remove_units(network, choose_units(network, 0.5))
+    assert relative_difference(everything(to_escnn(smaller), images()), everything(smaller, images())) <= 1e-5
 
 
 @pytest.mark.parametrize(("drop", "found"), [(True, "no such entry"), (False, "48")])
