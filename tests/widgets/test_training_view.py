@@ -100,3 +100,40 @@ def test_the_slider_follows_the_newest_epoch_unless_a_person_holds_it_back(
     view.epoch_slider.setValue(0)
     view.show_events([epoch(2)])
     assert (view.epoch_slider.value(), view.epoch_slider.maximum()) == (0, 2)
+
+
+def layered_epoch(number: int) -> dict[str, Any]:
+    """An epoch of a run that also removes the background of hidden layers."""
+    terms = {"loss": 3.0 - number, "task_loss": 1.0 - 0.1 * number, "layer_background": 40.0, "layer_snr": 2.5}
+    training = {**terms, "small_units": 0.125}
+    return {"event": "epoch", "epoch": number, "training": training, "validation": {"loss": 2.0}, "time": 0.0}
+
+
+def test_without_a_term_for_layers_there_is_nothing_to_choose(view: TrainingView) -> None:
+    view.show_events([started(), epoch(0)])
+    assert view.term.isHidden()
+    assert view.layers.isHidden()
+    assert set(view.plot.curves) == {"training", "validation"}
+
+
+def test_the_terms_of_hidden_layers_are_said_and_can_be_drawn(view: TrainingView) -> None:
+    view.show_events([started(), layered_epoch(0), layered_epoch(1)])
+    assert view.layers.text() == (
+        "Task 0.9, layer background R 40, layer SNR 2.5; 12.5 % of the hidden units are below 1 % of the rms."
+    )
+    assert view.term.currentData() == "task_loss", "the loss of a training has R in it, that of a validation has not"
+    assert_array_equal(view.plot.curves["training"][1], [1.0, 0.9])
+    assert_array_equal(view.plot.curves["validation"][1], [2.0, 2.0])
+    view.term.setCurrentIndex(view.term.findData("layer_background"))
+    assert {name: list(curve[1]) for name, curve in view.plot.curves.items()} == {"training": [40.0, 40.0]}
+    view.show_events([layered_epoch(2)])
+    assert view.term.currentData() == "layer_background", "what a person has chosen stays"
+    assert len(view.plot.curves["training"][1]) == 3
+    view.start_anew()
+    assert view.term.isHidden()
+    assert view.layers.isHidden()
+
+
+def test_epochs_that_a_killed_run_repeats_are_forgotten(view: TrainingView) -> None:
+    view.show_events([started(), *(epoch(number) for number in range(4)), started(epoch=2), epoch(2)])
+    assert len(view.plot.curves["training"][1]) == 3

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
 from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.train_pace import TrainPace
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.profile_plot import ProfilePlot
+from napari_bgremove.widgets.training_terms import TERMS, TermHistory, describe_layer_terms
 
 __all__ = ["TrainingView"]
 
 # The canvas is drawn anew at most five times a second, whoever asks for it.
 CANVAS_MS = 200
 PLOT_HEIGHT = 240  # on a laptop the status above and the slider below stay in sight
-CURVES = ("training", "validation")
 
 
 class TrainingView(QWidget):
@@ -38,7 +37,9 @@ class TrainingView(QWidget):
     def __init__(self, *, samples: str = "patches") -> None:
         super().__init__()
         self._samples = samples
-        self.status, self.remarks = _label(), _label()
+        self.status, self.remarks, self.layers = _label(), _label(), _label()
+        self.term = QComboBox()
+        self.term.setToolTip("What is drawn over the epochs; in validation the loss is that of the task alone.")
         self.plot = ProfilePlot(x_label="epoch", y_label="loss")
         self.plot.setMaximumHeight(PLOT_HEIGHT)
         self.epoch_slider = QSlider(Qt.Orientation.Horizontal)
@@ -47,10 +48,11 @@ class TrainingView(QWidget):
         self._throttler.setTimeout(CANVAS_MS)
         self._throttler.triggered.connect(lambda: self.epoch_shown.emit(self.epoch_slider.value()))
         self.epoch_slider.valueChanged.connect(self.show_epoch)
+        self.term.currentIndexChanged.connect(lambda _: self._draw_term())
         self.start_anew()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.status, self.remarks, self.plot):
+        for widget in (self.status, self.remarks, self.layers, self.term, self.plot):
             layout.addWidget(widget)
         row = QHBoxLayout()
         row.addWidget(self.epoch_slider, 1)
@@ -60,7 +62,8 @@ class TrainingView(QWidget):
 
     def start_anew(self) -> None:
         """Forget the run that was shown."""
-        self._losses: dict[str, dict[int, float]] = {name: {} for name in CURVES}
+        self._terms = TermHistory()
+        self._offer_terms()
         self._pace = TrainPace()
         self._plan = 0, 0  # epochs, steps of each
         self._remarks: list[str] = []
@@ -75,7 +78,7 @@ class TrainingView(QWidget):
 
     def show_epoch(self) -> None:
         """Ask for the epoch of the slider, not more often than a canvas can be drawn."""
-        self.epoch_text.setText(f"epoch {self.epoch_slider.value() + 1}" if self._losses["training"] else "-")
+        self.epoch_text.setText(f"epoch {self.epoch_slider.value() + 1}" if self._terms.count else "-")
         self._throttler.throttle()
 
     def show_events(self, events: Sequence[dict[str, Any]]) -> None:
@@ -87,16 +90,12 @@ class TrainingView(QWidget):
         if last is not None and not self._stays:
             self._show_progress(last)
         if any(event["event"] == "epoch" for event in events):
-            self._show_losses()
+            self._show_terms()
             self.show_epoch()
 
     def _hear(self, event: dict[str, Any]) -> None:
         if event["event"] == "started":
-            # A run that was killed repeats the epochs it had not kept.
-            self._losses = {
-                name: {e: loss for e, loss in losses.items() if e < event["epoch"]}
-                for name, losses in self._losses.items()
-            }
+            self._terms.forget_from(event["epoch"])
             self._plan = event["epochs"], event["steps"]
             self._remark(f"On {event['device']}.", anew=True)
         elif event["event"] == "memory":
@@ -106,8 +105,7 @@ class TrainingView(QWidget):
                 "slower, with the same result."
             )
         elif event["event"] == "epoch":
-            for name, losses in self._losses.items():
-                losses[event["epoch"]] = event[name].get("loss", np.nan)
+            self._terms.add(event)
 
     def _remark(self, text: str, *, anew: bool = False) -> None:
         self._remarks = [text] if anew else [*self._remarks, text]
@@ -126,17 +124,34 @@ class TrainingView(QWidget):
                 + (f", {describe_duration(left)} left" if left is not None else "")
             )
 
-    def _show_losses(self) -> None:
-        count = max(self._losses["training"], default=-1) + 1
-        epochs = np.arange(1, count + 1, dtype=float)
-        self.plot.set_curves({
-            name: (epochs, np.array([losses.get(epoch, np.nan) for epoch in range(count)]))
-            for name, losses in self._losses.items()
-        })  # fmt: skip
+    def _show_terms(self) -> None:
+        self._offer_terms()
+        self._draw_term()
+        count = self._terms.count
         follow = self.epoch_slider.value() == self.epoch_slider.maximum()
         self.epoch_slider.setMaximum(max(count - 1, 0))
         if follow:
             self.epoch_slider.setValue(count - 1)
+
+    def _offer_terms(self) -> None:
+        """Let a person choose what is drawn where a run has more than its loss; first the task's, which compares."""
+        said = describe_layer_terms(self._terms.newest)
+        self.layers.setText(said)
+        self.layers.setVisible(bool(said))
+        names = self._terms.names
+        self.term.setVisible(len(names) > 1)
+        if names != [self.term.itemData(number) for number in range(self.term.count())]:
+            self.term.blockSignals(True)
+            self.term.clear()
+            for name in names:
+                self.term.addItem(TERMS[name], name)
+            self.term.setCurrentIndex(max(self.term.findData("task_loss"), 0))
+            self.term.blockSignals(False)
+
+    def _draw_term(self) -> None:
+        name = self.term.currentData() or "loss"
+        self.plot.set_y_label(TERMS[name])
+        self.plot.set_curves(self._terms.draw(name))
 
 
 def _label() -> QLabel:

@@ -58,6 +58,10 @@ class ProfilePlot(QWidget):
         """Name the axis."""
         self._plot.setLabel("bottom", text)
 
+    def set_y_label(self, text: str) -> None:
+        """Name the values."""
+        self._plot.setLabel("left", text)
+
     def use_logarithm(self, on: bool) -> None:
         """Show the values on a logarithmic axis, or a linear one."""
         self._plot.setLogMode(y=on)
