@@ -36,7 +36,7 @@ def test_the_presets_of_the_form_are_those_of_the_networks() -> None:
 
 
 def test_a_recipe_is_frozen_and_survives_json() -> None:
-    recipe = SaxsUnetRecipe(preset="tiny", min_intensity=3.5)
+    recipe = SaxsUnetRecipe(preset="tiny", min_intensity=3.5, hidden=(1,))
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign"):
         recipe.preset = "small"  # type: ignore[misc]
     back = json.loads(json.dumps(recipe.to_dict()))
@@ -99,8 +99,9 @@ def test_what_a_person_leaves_open_is_allowed() -> None:
 @pytest.mark.parametrize("equivariant", [True, False])
 def test_the_fields_of_a_network_build_that_network_again(equivariant: bool) -> None:
     recipe = SaxsUnetRecipe(
-        equivariant=equivariant, preset="tiny", topology="A", latents=3, guides=(3, 9), literal_head=True
-    )
+        equivariant=equivariant, preset="tiny", topology="A", latents=3, guides=(3, 9), literal_head=True,
+        hidden=(1, 2, 3, 4, 5, 6, 4),
+    )  # fmt: skip
     fields = SaxsUnetRecipe.network_fields(recipe.build_spec())
     assert SaxsUnetRecipe(**fields).build_spec() == recipe.build_spec() == recipe.build_network().spec
 

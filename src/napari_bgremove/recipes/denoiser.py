@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_bgremove._validation import check_choice, check_range
 from napari_bgremove.numpy_network.spec import SHORTEST_SIGNAL, PriorGuidedSpec
-from napari_bgremove.recipes.rules import check_kinds, check_numbers, refuse
+from napari_bgremove.recipes.record import as_record
+from napari_bgremove.recipes.rules import check_hidden, check_kinds, check_numbers, refuse
 from napari_bgremove.synthetic.signals import SignalPairs, make_spectra, make_spikes
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ class DenoiserRecipe:
         Of a shrinkage: one number per channel, or from the local variance. Ours.
     firm_gamma : float
         Ratio of the knees of the firm shrinkage. Ours.
+    hidden : tuple of int
+        Channels that are left between the two convolutions of each block, of a
+        network from which some were taken. Ours; none says that all are there.
     signals : {"spikes", "spectra", "rows"}
         What it is trained on: the paper's generator, one of spectra, or
         measured rows without labels, of which single samples are hidden
@@ -143,6 +147,7 @@ class DenoiserRecipe:
     activation: Literal["relu", "soft", "half", "hard", "firm"] = "relu"
     threshold: Literal["learnt", "adaptive"] = "learnt"
     firm_gamma: float = 0.5
+    hidden: tuple[int, ...] = ()
     signals: Literal["spikes", "spectra", "rows"] = "spikes"
     fresh: bool = False
     centred: bool = False
@@ -180,7 +185,7 @@ class DenoiserRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for a model file or a run."""
-        return asdict(self)
+        return as_record(self)
 
     def build_spec(self) -> PriorGuidedSpec:
         """Name the network: everything that decides its shape."""
@@ -314,6 +319,7 @@ def _centred(make: Callable[..., SignalPairs]) -> Callable[..., SignalPairs]:
 
 def _check(recipe: DenoiserRecipe) -> None:
     check_kinds(recipe)
+    check_hidden(recipe.hidden)
     check_numbers(
         recipe, whole=_WHOLE, positive=("learning_rate", "clip_norm"), not_negative=("weight_decay", "lowest_rate"),
         others=("momentum", "validation_share", "firm_gamma"), optional=("crop", "clip_norm"),

@@ -12,7 +12,7 @@ from napari_bgremove._validation import check_choice, check_positive, check_rang
 if TYPE_CHECKING:
     from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-__all__ = ["check_kinds", "check_number", "check_numbers", "check_saxs_unet", "check_whole", "refuse"]
+__all__ = ["check_hidden", "check_kinds", "check_number", "check_numbers", "check_saxs_unet", "check_whole", "refuse"]
 
 # Whole numbers and their range. A side is limited as in a model file, a seed as in numpy and torch.
 _WHOLE: Mapping[str, tuple[int, int]] = {
@@ -35,6 +35,7 @@ _MOST_DECADES = 12
 def check_saxs_unet(recipe: SaxsUnetRecipe) -> None:
     """Raise ValueError, in one sentence, unless every number keeps its rule."""
     check_kinds(recipe)
+    check_hidden(recipe.hidden)
     check_numbers(
         recipe, whole=_WHOLE, positive=_POSITIVE, not_negative=_NOT_NEGATIVE,
         others=("min_intensity", "hit_free_share", "validation_share"),
@@ -46,6 +47,12 @@ def check_saxs_unet(recipe: SaxsUnetRecipe) -> None:
     if not 0 < recipe.validation_share < 1:
         refuse("validation_share", "lie between 0 and 1, both excluded", recipe.validation_share)
     _check_pairs(recipe)
+
+
+def check_hidden(hidden: tuple[int, ...]) -> None:
+    """Raise ValueError unless these are numbers of hidden units; whether of this network, its description decides."""
+    if not all(isinstance(units, Integral) and units >= 1 for units in hidden):
+        refuse("hidden", "be whole numbers from 1 on, one for each hidden layer, or none", hidden)
 
 
 def check_kinds(recipe: Any) -> None:

@@ -8,9 +8,10 @@ marked "open"; where we differ by default, the docstring says so.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from napari_bgremove.recipes.record import as_record
 from napari_bgremove.recipes.rules import check_saxs_unet, refuse
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ class SaxsUnetRecipe:
     latents : int
         Latent maps. Section "Neural network": "latent feature maps l with 16
         channels".
+    hidden : tuple of int
+        Units that are left between the two convolutions of each block, the
+        encoder's first, of a network from which some were taken. Ours; none
+        says that all are there, as many as come out of the block.
     epochs, batch_size, learning_rate, weight_decay
         Section "Neural network": "400 epochs with a batch size of 16 ...
         AdamW ... 10^-4 and no weight decay".
@@ -142,6 +147,7 @@ class SaxsUnetRecipe:
     literal_head: bool = False
     rot90: bool = False
     latents: int = 16
+    hidden: tuple[int, ...] = ()
     epochs: int = 400
     batch_size: int = 16
     learning_rate: float = 1e-4
@@ -162,7 +168,7 @@ class SaxsUnetRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for a model file or a run."""
-        return asdict(self)
+        return as_record(self)
 
     @staticmethod
     def network_fields(spec: NetworkSpec) -> dict[str, Any]:
@@ -181,6 +187,7 @@ class SaxsUnetRecipe:
         return {
             "equivariant": spec.family == "c4_unet", "preset": preset, "topology": spec.topology,
             "latents": spec.latents, "guides": tuple(spec.guides), "literal_head": spec.literal_head,
+            "hidden": tuple(spec.hidden),
         }  # fmt: skip
 
     def build_spec(self) -> NetworkSpec:
@@ -194,6 +201,7 @@ class SaxsUnetRecipe:
             latents=self.latents,
             guides=self.guides,  # type: ignore[arg-type]  # validated above
             literal_head=self.literal_head,
+            hidden=self.hidden,
         )
 
     def build_network(self) -> AdditiveNetwork:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_bgremove._validation import check_choice, check_range
-from napari_bgremove.recipes.rules import check_kinds, check_numbers, refuse
+from napari_bgremove.recipes.record import as_record
+from napari_bgremove.recipes.rules import check_hidden, check_kinds, check_numbers, refuse
 from napari_bgremove.spectra.bands import channels_outside
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class SpectroscopyNetRecipe:
     pedestals : bool
         A constant of its own for the background of each spectrometer, learnt
         with the rest. Ours; none in the paper.
+    hidden : tuple of int
+        Channels that are left between two middle layers, those of the signal's
+        branch first, of a network from which some were taken. Ours; none says
+        that all are there.
     crop : int or None
         Channels of a training crop within one spectrometer. None takes whole
         spectra, as the paper does.
@@ -132,6 +137,7 @@ class SpectroscopyNetRecipe:
     linear_background: bool = False
     smoothing: int = 0
     pedestals: bool = True
+    hidden: tuple[int, ...] = ()
     crop: int | None = None
     signal_bands: tuple[tuple[float, float], ...] = ()
     form: Literal["stable", "literal"] = "stable"
@@ -168,7 +174,7 @@ class SpectroscopyNetRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for a model file or a run."""
-        return asdict(self)
+        return as_record(self)
 
     def build_spec(self, spectra: SpectraSet) -> SpectroscopyNetSpec:
         """Name the network for these spectrometers: everything that decides its shape."""
@@ -183,6 +189,7 @@ class SpectroscopyNetRecipe:
             smoothing=self.smoothing,
             pedestals=self.pedestals,
             blocks=tuple(len(block) for block in spectra.blocks),
+            hidden=self.hidden,
         )
 
     def build_network(self, spectra: SpectraSet) -> SpectroscopyNet:
@@ -250,6 +257,7 @@ class SpectroscopyNetRecipe:
 
 def _check(recipe: SpectroscopyNetRecipe) -> None:
     check_kinds(recipe)
+    check_hidden(recipe.hidden)
     check_numbers(
         recipe, whole=_WHOLE, positive=_POSITIVE, not_negative=_NOT_NEGATIVE, others=("momentum", "validation_share"),
         optional=_OPTIONAL,

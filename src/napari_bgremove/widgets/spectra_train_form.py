@@ -11,6 +11,7 @@ from napari_bgremove.engine.jobs import TrainingJob, TrainSpectraJob
 from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.recipes.documentation import attribute_docs
 from napari_bgremove.recipes.spectroscopy_net import SPECTROSCOPY_PRESETS, SpectroscopyNetRecipe
+from napari_bgremove.widgets.layer_background_form import LayerBackgroundForm
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import OptionalNumber, make_button
 from napari_bgremove.widgets.parts.rows import make_row
@@ -54,7 +55,8 @@ class SpectraTrainForm(QWidget):
         self.device = DeviceChoice(device)
         self.precision = QComboBox()
         self.precision.addItems(["float32", "bfloat16"])
-        self._recipe = RecipeForm(SpectroscopyNetRecipe, START, first=FIRST, leave_out=("signal_bands",))
+        self._recipe = RecipeForm(SpectroscopyNetRecipe, START, first=FIRST, leave_out=("signal_bands", "hidden"))
+        self.layer_background = LayerBackgroundForm()
         attach = make_button("Attach to run...", self.attach_requested.emit, tip="One that goes on, or has ended.")
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
@@ -65,6 +67,7 @@ class SpectraTrainForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self._recipe)
+        layout.addWidget(self.layer_background)
         self.preset.currentTextChanged.connect(self._on_preset_chosen)
 
     def make_job(self, source: SpectraSource) -> TrainSpectraJob:
@@ -73,14 +76,15 @@ class SpectraTrainForm(QWidget):
         Raises
         ------
         ValueError
-            When a field breaks a rule of the recipe.
+            When a field breaks a rule of the recipe, or of the term for hidden layers.
         """
         crop = self.crop.value
         recipe = SpectroscopyNetRecipe(**{
             **self._recipe.recipe.to_dict(), "crop": None if crop is None else int(crop),
             "signal_bands": source.signal_bands,
         })  # fmt: skip
-        return TrainSpectraJob(recipe=recipe, source=source, **self.where)
+        term = self.layer_background.term
+        return TrainSpectraJob(recipe=recipe, source=source, layer_background=term, **self.where)
 
     @property
     def where(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidg
 from napari_bgremove._validation import describe_duration
 from napari_bgremove.engine.jobs import TrainingJob, TrainJob
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.widgets.layer_background_form import LayerBackgroundForm
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.rows import make_row
@@ -20,8 +21,8 @@ from napari_bgremove.widgets.recipe_form import RecipeForm
 __all__ = ["ABOUT", "TrainForm", "describe_estimate"]
 
 FIRST = ("preset", "topology", "epochs", "batch_size", "learning_rate", "seed")
-# Decided when patches are cut, or when the network is applied.
-ELSEWHERE = ("patch", "signal_patches", "background_patches", "mask_grow", "merge", "padded")
+# Decided when patches are cut, when the network is applied, or when units are taken out of it.
+ELSEWHERE = ("patch", "signal_patches", "background_patches", "mask_grow", "merge", "padded", "hidden")
 START = SaxsUnetRecipe(preset="tiny", epochs=20, batch_size=8, learning_rate=1e-3, warmup_steps=100)
 
 ABOUT = """\
@@ -47,6 +48,7 @@ class TrainForm(QWidget):
         self.precision = QComboBox()
         self.precision.addItems(["float32", "bfloat16"])
         self._recipe = RecipeForm(SaxsUnetRecipe, START, first=FIRST, leave_out=ELSEWHERE)
+        self.layer_background = LayerBackgroundForm()
         estimate = make_button("How long?", self.estimate_requested.emit, tip="Time three steps before starting.")
         form = QFormLayout()
         form.addRow("Patches", make_row(self.patches, make_button("...", self.patches_requested.emit)))
@@ -55,6 +57,7 @@ class TrainForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self._recipe)
+        layout.addWidget(self.layer_background)
 
     @property
     def job(self) -> TrainJob:
@@ -63,12 +66,12 @@ class TrainForm(QWidget):
         Raises
         ------
         ValueError
-            When a field breaks a rule of the recipe.
+            When a field breaks a rule of the recipe, or of the term for hidden layers.
         """
         source = Path(self.patches.text())
         return TrainJob(
             recipe=self._recipe.recipe, signal=str(source / "signal.npz"), background=str(source / "background.npz"),
-            **self.where,
+            layer_background=self.layer_background.term, **self.where,
         )  # fmt: skip
 
     @property
