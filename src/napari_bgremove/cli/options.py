@@ -108,8 +108,8 @@ def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
         atomic_write(path, json.dumps(figures, indent=1, default=str) + "\n")
 
 
-def recipe_options(recipe: type, *, leave_out: Sequence[str] = ()) -> Callable[[Command], Command]:
-    """Give a command one option per field of a recipe, with its documentation as help.
+def recipe_options(recipe: type, *, leave_out: Sequence[str] = (), prefix: str = "") -> Callable[[Command], Command]:
+    """Give a command one option per field of a recipe, named after it behind `prefix`, its documentation as help.
 
     An option that is not given is None, so that a command can tell what the
     person has chosen from what the recipe says.
@@ -122,9 +122,8 @@ def recipe_options(recipe: type, *, leave_out: Sequence[str] = ()) -> Callable[[
             if field.name in leave_out:
                 continue
             text = f"{helps.get(field.name, '')}  [default: {_show(field.default)}]"
-            option = click.option(
-                f"--{field.name.replace('_', '-')}", default=None, help=text, **_type_of(hints[field.name])
-            )
+            name = f"--{prefix}{field.name}".replace("_", "-")
+            option = click.option(name, default=None, help=text, **_type_of(hints[field.name]))
             command = option(command)
         return command
 

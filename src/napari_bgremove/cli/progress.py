@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -80,6 +80,8 @@ class TrainingProgress:
                 f"epoch {event['epoch'] + 1}/{event['epochs']}  loss: {', '.join(losses)}  "
                 f"({describe_duration(event['seconds'])})"
             )
+            if "layer_background" in event["training"]:
+                click.echo(_describe_layers(event["training"]))
 
     def _show_step(self, event: dict[str, Any]) -> None:
         self._steps_here += 1
@@ -99,6 +101,14 @@ class TrainingProgress:
     def _clear(self) -> None:
         if sys.stdout.isatty():
             click.echo("\r" + " " * 110 + "\r", nl=False)
+
+
+def _describe_layers(terms: Mapping[str, float]) -> str:
+    """Return what became of the hidden layers in an epoch: the loss above has the term in it, the task's has not."""
+    return (
+        f"  task {terms['task_loss']:.5f}, layer background R {terms['layer_background']:.4g}, layer SNR "
+        f"{terms['layer_snr']:.3g}, {100 * terms['small_units']:.3g} % of the hidden units below 1 % of the rms"
+    )
 
 
 class SeparationProgress:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from napari_bgremove.cli.layer_options import layer_background_options, take_layer_background
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
 from napari_bgremove.cli.progress import stop_on_interrupt
 from napari_bgremove.cli.shots import Gate
 from napari_bgremove.cli.spectrum_source_options import spectrum_source_options
-from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, refuse
+from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, hidden_of, refuse
 from napari_bgremove.recipes.denoiser import DENOISER_PRESETS, GENERATORS, DenoiserRecipe
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ _ROWS = "rows"
 @PRECISION
 @THREADS
 @JSON
-@recipe_options(DenoiserRecipe, leave_out=("signals",))
+@layer_background_options
+@recipe_options(DenoiserRecipe, leave_out=("signals", "hidden"))
 def command(
     files: tuple[Path, ...], generator: str | None, out: Path | None, resume: Path | None, start_from: str | None,
     preset: str | None, json_file: Path | None, **options: Any,
@@ -84,8 +86,10 @@ def command(
         if out is None or bool(files) == (generator is not None):
             refuse("A new run needs --out, and either files or --on; an old one --resume.")
         folder = RunFolder(out)
-        given = {"start_from": start_from and str(Path(start_from).resolve())}
+        given: dict[str, Any] = {"start_from": start_from and str(Path(start_from).resolve())}
         given |= {name: options[name] for name in ("device", "precision", "threads")}
+        given["layer_background"] = take_layer_background(options)
+        options["hidden"] = hidden_of(start_from)
         job = _create(folder, files, generator or _ROWS, preset, given, options)
     folder.withdraw_stop()
     listener = TrainingListener(job)

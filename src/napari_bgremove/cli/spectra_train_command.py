@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from napari_bgremove.cli.layer_options import layer_background_options, take_layer_background
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
 from napari_bgremove.cli.progress import stop_on_interrupt
 from napari_bgremove.cli.spectra_set_options import source_options, take_source
-from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, refuse
+from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, hidden_of, refuse
 from napari_bgremove.recipes.spectroscopy_net import SPECTROSCOPY_PRESETS, SpectroscopyNetRecipe
 from napari_bgremove.spectra.set_records import describe_set
 
@@ -34,7 +35,8 @@ from napari_bgremove.spectra.set_records import describe_set
 @PRECISION
 @THREADS
 @JSON
-@recipe_options(SpectroscopyNetRecipe, leave_out=("signal_bands",))
+@layer_background_options
+@recipe_options(SpectroscopyNetRecipe, leave_out=("signal_bands", "hidden"))
 def command(
     files: tuple[str, ...],
     out: Path | None,
@@ -85,8 +87,11 @@ def _new_job(files: tuple[str, ...], start_from: str | None, preset: str, option
     names = {field.name for field in fields(SpectroscopyNetRecipe)}
     chosen = {name: value for name, value in options.items() if name in names and value is not None}
     return TrainSpectraJob(
-        recipe=SpectroscopyNetRecipe.of_preset(preset, signal_bands=source.signal_bands, **chosen),
+        recipe=SpectroscopyNetRecipe.of_preset(
+            preset, signal_bands=source.signal_bands, hidden=hidden_of(start_from), **chosen
+        ),
         source=source,
+        layer_background=take_layer_background(options),
         start_from=start_from and str(Path(start_from).resolve()),
         **{name: options[name] for name in ("device", "precision", "threads")},
     )

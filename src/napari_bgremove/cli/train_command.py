@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
+from napari_bgremove.cli.layer_options import layer_background_options, take_layer_background
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
 from napari_bgremove.cli.progress import stop_on_interrupt
 from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, flag, refuse
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
-# Decided when the patches are cut, or fixed by their files.
+# Decided when the patches are cut, or fixed by their files; of hidden units a model to start from decides.
 _NOT_HERE = (
     "patch",
     "signal_patches",
@@ -23,6 +24,7 @@ _NOT_HERE = (
     "mask_threshold",
     "mask_grow",
     "offsets",
+    "hidden",
 )
 
 
@@ -43,6 +45,7 @@ _NOT_HERE = (
 @PRECISION
 @THREADS
 @JSON
+@layer_background_options
 @recipe_options(SaxsUnetRecipe, leave_out=_NOT_HERE)
 def command(
     signal: str | None,
@@ -55,7 +58,7 @@ def command(
     precision: str,
     threads: int | None,
     json_file: Path | None,
-    **recipe: Any,
+    **options: Any,
 ) -> int:
     """Train a network, or go on with a run (--resume RUN).
 
@@ -81,7 +84,8 @@ def command(
         if signal is None or background is None or out is None:
             refuse("A new run needs --signal, --background and --out; an old one --resume.")
         folder = RunFolder(out)
-        chosen = {name: value for name, value in recipe.items() if value is not None}
+        layer_background = take_layer_background(options)
+        chosen = {name: value for name, value in options.items() if value is not None}
         job = TrainJob(
             recipe=SaxsUnetRecipe(**(chosen if start_from is None else _fields_like(Path(start_from), chosen))),
             signal=str(Path(signal).resolve()),
@@ -91,6 +95,7 @@ def command(
             precision=precision,  # type: ignore[arg-type]  # click has checked it
             threads=threads,
             samples_per_epoch=samples_per_epoch,
+            layer_background=layer_background,
         )
         create_run(folder, job)
     folder.withdraw_stop()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from napari_bgremove._model_header import check_model_file
 from napari_bgremove.cli.options import write_json
 from napari_bgremove.cli.progress import TrainingProgress
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from napari_bgremove.engine.jobs import TrainingJob
     from napari_bgremove.engine.run_folder import RunFolder
 
-__all__ = ["RESUME", "TrainingListener", "changed_job", "conclude", "flag", "refuse"]
+__all__ = ["RESUME", "TrainingListener", "changed_job", "conclude", "flag", "hidden_of", "refuse"]
 
 AnyJob = TypeVar("AnyJob", bound="TrainingJob")
 # What --resume can change of a run.
@@ -87,6 +88,12 @@ def changed_job(folder: RunFolder, kind: type[AnyJob]) -> AnyJob:
     if not isinstance(job, kind):
         refuse(f"'{folder.path}' is no run of this command.")
     return change_run(folder, job, **{name: given[name] for name in _CHANGEABLE if name in given})
+
+
+def hidden_of(start_from: str | None) -> tuple[int, ...]:
+    """Return how many hidden units are left in the model to start from: no option, as only a removal changes them."""
+    network = {} if start_from is None else check_model_file(Path(start_from)).get("network", {})
+    return tuple(network.get("hidden", ()))
 
 
 def refuse(sentence: str) -> NoReturn:

@@ -12,6 +12,7 @@ from napari_bgremove.errors import ReadError
 from napari_bgremove.recipes.denoiser import DenoiserRecipe
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
+from napari_bgremove.spectra.layer_background import LayerBackground
 
 __all__ = [
     "TRAINING_KINDS",
@@ -39,6 +40,9 @@ class _Training(BaseModel):
     keep_every : int
         Every so many epochs the weights are kept for good; the last ten are
         kept anyway.
+    layer_background : LayerBackground or None
+        The term that shrinks what of the hidden layers is background, against
+        the loss of the recipe; None leaves the layers alone.
     command, samples : str
         The command that starts and resumes it, and what it learns from; of
         the class, not of the file.
@@ -53,6 +57,7 @@ class _Training(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
     keep_every: int = Field(default=10, ge=1)
+    layer_background: LayerBackground | None = None
 
 
 class TrainJob(_Training):
@@ -199,7 +204,7 @@ def describe_invalid(error: ValidationError) -> str:
     subject = ".".join(where) or str(context.get("discriminator", "job")).strip("'")
     if first["type"] in ("missing", "union_tag_not_found"):
         return f"'{subject}' must be given; it is missing."
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"'{subject}' must be left out; there is no such option."
     if first["type"] == "union_tag_invalid":
         return f"'{subject}' must be one of {context['expected_tags']}; found {context['tag']}."

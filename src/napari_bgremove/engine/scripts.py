@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
 from napari_bgremove.engine.jobs import SeparateJob, TrainJob
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
+from napari_bgremove.spectra.layer_background import LayerBackground
 
 __all__ = [
     "as_command",
@@ -26,6 +28,7 @@ _FROM_PATCHES = (
 )  # fmt: skip
 # Options that take no value: when true, when false.
 _FLAGS = {"residual": ("--residual", ""), "padded": ("--padded", "--literal-grids")}
+_IMPORT_LAYER_BACKGROUND = "from napari_bgremove.spectra.layer_background import LayerBackground\n"
 _TURNS = {"any_angle": ("--any-angle", "--right-angles")}
 
 
@@ -44,11 +47,13 @@ def as_command(job: SeparateJob | TrainJob, *, out: str = "") -> str:
     else:
         own = _given(
             job.model_dump(), _defaults(TrainJob),
-            leave_out=("kind", "recipe", "signal", "background", "validation_samples", "keep_every"),
+            leave_out=(
+                "kind", "recipe", "signal", "background", "validation_samples", "keep_every", "layer_background",
+            ),
         )  # fmt: skip
-        numbers = _given(job.recipe.to_dict(), SaxsUnetRecipe().to_dict(), leave_out=_FROM_PATCHES)
+        numbers = _given(job.recipe.to_dict(), SaxsUnetRecipe().to_dict(), leave_out=(*_FROM_PATCHES, "hidden"))
         files = ["--signal", job.signal, "--background", job.background, "--out", out]
-        words = ["bgremove", "train", *files, *_options({**own, **numbers})]
+        words = ["bgremove", "train", *files, *_options({**own, **numbers, **_layer_numbers(job.layer_background)})]
     return shlex.join(words)
 
 
@@ -65,7 +70,10 @@ def as_python(job: SeparateJob | TrainJob, *, out: str = "") -> str:
             "print(written)\n"
         )
     recipe = _given(job.recipe.to_dict(), SaxsUnetRecipe().to_dict(), leave_out=())
-    own = _given(job.model_dump(), _defaults(TrainJob), leave_out=("kind", "recipe", "signal", "background"))
+    apart = ("kind", "recipe", "signal", "background", "layer_background")
+    own = _given(job.model_dump(), _defaults(TrainJob), leave_out=apart)
+    term = job.layer_background
+    own |= {} if term is None else {"layer_background": term}
     arguments = [f"signal={job.signal!r}", f"background={job.background!r}", *(f"{n}={v!r}" for n, v in own.items())]
     return (
         "from pathlib import Path\n\n"
@@ -73,7 +81,8 @@ def as_python(job: SeparateJob | TrainJob, *, out: str = "") -> str:
         "from napari_bgremove.engine.jobs import TrainJob\n"
         "from napari_bgremove.engine.run_folder import RunFolder\n"
         "from napari_bgremove.engine.train_plan import create_run\n"
-        "from napari_bgremove.engine.train_run import run_training\n\n"
+        "from napari_bgremove.engine.train_run import run_training\n"
+        f"{'' if term is None else _IMPORT_LAYER_BACKGROUND}\n"
         f"recipe = SaxsUnetRecipe({_lines([f'{n}={v!r}' for n, v in recipe.items()])})\n"
         f"job = TrainJob({_lines(['recipe=recipe', *arguments])})\n"
         f"folder = RunFolder(Path({out!r}))\n"
@@ -200,6 +209,14 @@ def patches_as_python(
         lines += [f"background.append({cut})"]
     lines += ['write_patch_set("signal.npz", join_patch_sets(signal))']
     return "\n".join([*lines, 'write_patch_set("background.npz", join_patch_sets(background))', ""])
+
+
+def _layer_numbers(term: LayerBackground | None) -> dict[str, Any]:
+    """Return the options of the term: the strength as what switches it on, the others by the names they have."""
+    if term is None:
+        return {}
+    others = _given(asdict(term), asdict(LayerBackground()), leave_out=("strength",))
+    return {"layer_background": term.strength, **{f"layer_{name}": value for name, value in others.items()}}
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

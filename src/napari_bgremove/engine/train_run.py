@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_bgremove.engine.jobs import TrainingJob
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.run_record import append_metrics, drop_old_epochs, write_run_record
-from napari_bgremove.engine.trainee import prepare_training
+from napari_bgremove.engine.trainee import build_loop, prepare_training
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +95,7 @@ class _Run:
             self.trainee.provenance["started_from"] = Path(self.job.start_from).name
         self.best = float("inf")
         restored = self._read_checkpoint()
-        self.training: Training = self.trainee.build_training(self.device, self.ranks)
+        self.training: Training = build_loop(self.trainee, self.job, self.device, self.ranks)
         if restored is not None:
             self.training.restore(*restored)
         self.emit(
@@ -108,7 +108,9 @@ class _Run:
             resumed=restored is not None,
         )
         if self.ranks.is_first:
-            write_run_record(self.folder, self.trainee.record(), processes=self.ranks.size)
+            term = self.job.layer_background
+            more = {} if term is None else {"layer_background": dataclasses.asdict(term)}
+            write_run_record(self.folder, {**self.trainee.record(), **more}, processes=self.ranks.size)
 
     def go(self, should_stop: Callable[[], bool]) -> str:
         """Iterate the training and write what happens."""

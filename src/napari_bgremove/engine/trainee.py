@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_bgremove.learning.networks import Network
     from napari_bgremove.learning.training import Training
 
-__all__ = ["Trainee", "prepare_training"]
+__all__ = ["Trainee", "build_loop", "prepare_training"]
 
 
 class Trainee(Protocol):
@@ -75,5 +76,23 @@ def prepare_training(job: TrainingJob) -> Trainee:
     ------
     ReadError, ComputeError
         When the data cannot be used.
+    ValueError
+        When the background of hidden layers is to be removed of a network that has none.
     """
-    return _TRAINEES[type(job)](job)
+    trainee = _TRAINEES[type(job)](job)
+    if job.layer_background is not None:
+        from napari_bgremove.learning.hidden_layers import find_hidden_layers
+
+        find_hidden_layers(trainee.network)
+        trainee.provenance["layer_background"] = asdict(job.layer_background)
+    return trainee
+
+
+def build_loop(trainee: Trainee, job: TrainingJob, device: torch.device, ranks: Ranks) -> Training:
+    """Build the loop of a trainee, its objective with the term that the job asks for."""
+    training = trainee.build_training(device, ranks)
+    if job.layer_background is not None:
+        from napari_bgremove.learning.objectives.layer_background import LayerBackgroundObjective
+
+        training.objective = LayerBackgroundObjective(training.objective, job.layer_background)
+    return training
