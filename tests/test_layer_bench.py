@@ -18,6 +18,7 @@ from napari_bgremove.learning.signal_pairs import FixedPairs
 from napari_bgremove.learning.training import Training
 from napari_bgremove.learning.unit_removal import choose_units, mask_units, remove_units
 
+FIGURES = ("kept", "frontier", "training")
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
@@ -152,8 +153,8 @@ def test_the_command_does_every_training_once_and_tells_what_came_of_it(small, t
     assert set(found["methods"]) == set(load("penalties").METHODS)
     assert all(np.shape(one["test"]) == (2, 10) and np.isfinite(one["test"]).all() for one in found["methods"].values())
     assert all(np.shape(one["tuned"]["0.06"]) == (2,) for one in found["methods"].values())
-    assert {path.name for path in folder.glob("*.png")} == {"spectra-kept.png", "spectra-training.png"}
-    assert len(found["verdicts"]) == 3
+    assert {path.name for path in folder.glob("*.png")} == {f"spectra-{name}.png" for name in FIGURES}
+    assert len(found["verdicts"]) == 4
     (folder / "spectra-l1-0.01-seed-1.json").unlink()
     runpy.run_path(str(BENCHMARKS / "layer_background.py"), run_name="__main__")
     again = [line for line in capsys.readouterr().out.splitlines() if "validation error" in line and "seed-" in line]

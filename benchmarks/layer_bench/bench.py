@@ -29,7 +29,8 @@ def report_task(folder: Path, task: str, seeds: Sequence[int], *, workers: int =
     results = [measure_result(folder, one) for one in best]
     layers = [describe_layers(build_network(run)) for run in runs if run.method == "none"]
     initial = {name: float(np.mean([one[name] for one in layers])) for name in layers[0]}
-    report = TaskReport(TASKS[task], candidates, results, initial, list_verdicts(task, results, initial))
+    verdicts = list_verdicts(TASKS[task], candidates, results, initial)
+    report = TaskReport(TASKS[task], candidates, results, initial, verdicts)
     for name, figure in report.draw_figures().items():
         write_figure(folder / f"{task}-{name}.png", figure)
     return report

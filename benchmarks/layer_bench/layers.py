@@ -32,7 +32,7 @@ FIGURES: Mapping[str, str] = {
 
 @torch.no_grad()
 def describe_layers(network: nn.Module) -> dict[str, float]:
-    """Measure `FIGURES`, each a mean over the hidden layers and both sides of them.
+    """Measure `FIGURES`, each a mean over the hidden layers and both sides of them; an SNR is of the mean background.
 
     The Lorentzian SNR is by the gate that a training may have used, so it is
     no evidence; participation ratio and Marchenko-Pastur edge know of no gate.
@@ -41,9 +41,10 @@ def describe_layers(network: nn.Module) -> dict[str, float]:
     gated = measure_layer_background(layers, LayerBackground())
     spectra = [make_layer_spectrum(energies.numpy()) for layer in layers for energies in measure_energies(layer)]
     sides = [weights for layer in layers for weights in (incoming_weights(layer), outgoing_weights(layer))]
+    background = np.mean([one.background_share for one in spectra])
     return {
         "snr": float(gated["layer_snr"]),
-        "shirley_snr": float(np.mean([one.snr for one in spectra])),
+        "shirley_snr": float((1 - background) / background),
         "participation": float(np.mean([one.participation_ratio for one in spectra])),
         "above_edge": float(np.mean([measure_share_above_edge(weights) for weights in sides])),
         "small": float(gated["small_units"]),

@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike
 
 from layer_bench.candidates import Candidate
 from layer_bench.curves import SHARES
+from layer_bench.drawings import draw_curves, draw_frontier, draw_trainings
 from layer_bench.layers import FIGURES
 from layer_bench.results import Result
 from layer_bench.tasks import Task
 from layer_bench.verdicts import Verdict
 from napari_bgremove.evaluation.signal_tables import ComparedTable, Line
 
-__all__ = ["TaskReport", "draw_curves", "draw_trainings"]
+__all__ = ["TaskReport"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,12 @@ class TaskReport:
         }
 
     def draw_figures(self) -> dict[str, Figure]:
-        """Draw test errors over shares kept, and validation errors over epochs."""
-        return {"kept": draw_curves(self.task, self.results), "training": draw_trainings(self.task, self.results)}
+        """Draw all figures, by name."""
+        return {
+            "kept": draw_curves(self.task, self.results),
+            "frontier": draw_frontier(self.task, self.candidates),
+            "training": draw_trainings(self.task, self.results),
+        }
 
     def _make_table(self, name: str, title: str, text: str, lines: Iterable[Line]) -> ComparedTable:
         return ComparedTable(f"{self.task.name}-{name}", f"{self.task.name}: {title}", text, tuple(lines), {})
@@ -121,35 +126,6 @@ class TaskReport:
         ]
         text = f"Mean {self.task.error_name} on validation data, by which strengths were chosen."
         return self._make_table("validation", "all strengths", text, lines)
-
-
-def draw_curves(task: Task, results: Iterable[Result]) -> Figure:
-    """Draw test errors over the share kept, with their standard deviation."""
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    plot = figure.subplots()
-    for one in results:
-        mean, spread = one.test.mean(axis=0), one.test.std(axis=0)
-        (line,) = plot.plot(
-            SHARES, mean, "o-", markersize=3, linewidth=1.2, label=f"{one.method}, {one.candidate.strength:g}"
-        )
-        plot.fill_between(SHARES, mean - spread, mean + spread, color=line.get_color(), alpha=0.15, linewidth=0)
-    plot.set(xlabel="share of hidden units kept", ylabel=f"{task.error_name}, test", xscale="log", yscale="log")
-    plot.legend(fontsize=7)
-    return figure
-
-
-def draw_trainings(task: Task, results: Iterable[Result]) -> Figure:
-    """Draw mean validation errors over epochs."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    plot = figure.subplots()
-    for one in results:
-        errors = np.mean([record["validation"] for record in one.candidate.records], axis=0)
-        plot.plot(np.arange(1, len(errors) + 1), errors, linewidth=1.0, label=one.method)
-    for mark in task.marks:
-        plot.axhline(mark, color="0.6", linewidth=0.7)
-    plot.set(xlabel="epoch", ylabel=f"{task.error_name}, validation", yscale="log")
-    plot.legend(fontsize=7)
-    return figure
 
 
 def _as_plain(one: Result) -> dict[str, Any]:

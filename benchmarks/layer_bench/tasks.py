@@ -50,11 +50,13 @@ class Task:
     read_test : callable
         () -> Dataset.
     options : TrainOptions
-        Of a whole training; its seed is that of the run.
+        Of a whole training; the seed is that of the run.
     find_limit : callable
         (error of the dense network) -> the largest error that is still the same.
     marks : tuple of float
         Errors whose time is measured.
+    judged_share : float
+        Share of units kept at which methods are compared.
     tuned_shares : tuple of float
         Shares of units kept at which a fine-tuning is measured.
     """
@@ -70,6 +72,7 @@ class Task:
     options: TrainOptions
     find_limit: Callable[[float], float]
     marks: tuple[float, ...]
+    judged_share: float
     tuned_shares: tuple[float, ...]
 
     def make_options(self, seed: int, *, quick: bool = False) -> TrainOptions:
@@ -158,6 +161,7 @@ DIGITS = Task(
     options=TrainOptions(epochs=60, batch_size=64, learning_rate=2e-3, schedule="cosine"),
     find_limit=lambda dense: dense + 0.5,
     marks=(5.0, 3.0),
+    judged_share=0.25,
     tuned_shares=(0.25, 0.125, 0.06),
 )
 
@@ -174,6 +178,7 @@ SPECTRA = Task(
     options=TrainOptions(epochs=40, batch_size=32, learning_rate=5e-3, schedule="cosine"),
     find_limit=lambda dense: 1.05 * dense,
     marks=(0.33,),
+    judged_share=0.125,
     tuned_shares=(0.125, 0.06, 0.03),
 )
 
