@@ -167,8 +167,14 @@ def _start_as_opening(network: AdditiveNetwork) -> None:
 
 def opening(x: Tensor, size: int) -> Tensor:
     """Return the grey opening of (B, C, H, W) by a square of `size` pixels: what is left when small bright spots go."""
-    eroded = -functional.max_pool2d(-x, size, stride=1, padding=size // 2)
-    return functional.max_pool2d(eroded, size, stride=1, padding=size // 2)
+    return _highest(-_highest(-x, size), size)
+
+
+def _highest(x: Tensor, size: int) -> Tensor:
+    """Return the maximum over a square about each pixel: along one axis, then along the other."""
+    half = size // 2
+    rows = functional.max_pool2d(x, (size, 1), stride=1, padding=(half, 0))
+    return functional.max_pool2d(rows, (1, size), stride=1, padding=(0, half))
 
 
 def count_parameters(network: nn.Module) -> int:
