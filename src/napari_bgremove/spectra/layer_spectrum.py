@@ -98,8 +98,9 @@ def make_layer_spectrum(energies: ArrayLike, *, bandwidth: float = 0.12, low: fl
     The background is Shirley's between E1 = `low` and E2 = max(x) + 0.5, with
     B(E1) = J(E1) and B(E2) = J(E2) (Qajar, formula for the Shirley
     background). Strong units draw the mean up, and the hump of the weak ones
-    then comes to stand on `low`, where its height is the level of no
-    background: E1 is then the first minimum of J above, from which one exists.
+    comes to stand on `low`, where its height is the level of a background that
+    does not exist, or runs along all peaks. Therefore E1 may also be a minimum
+    of J above `low`: it is where the most residual is left.
 
     Parameters
     ----------
@@ -235,14 +236,18 @@ def _collect(x: Array, step: float) -> tuple[Array, Array]:
 
 
 def _find_background(axis: Array, spectrum: Array, low: float) -> Array | None:
-    """Shirley's background from `low` on, or else from the first minimum above it that has one."""
+    """Shirley's background from `low` or a minimum above it: of all that exist, the one with the largest residual."""
     dips = (spectrum[1:-1] < spectrum[:-2]) & (spectrum[1:-1] <= spectrum[2:]) & (axis[1:-1] > low)
-    for start in (int(np.searchsorted(axis, low)), *(np.flatnonzero(dips) + 1)):
-        ends = Endpoint(axis[start]), Endpoint(axis[-1])
-        separated = separate_shirley(axis[start:], spectrum[start:], ends=ends)
-        if np.isfinite(separated.kappa):
-            return np.concatenate([np.full(start, np.nan), separated.background])
-    return None
+    starts = (int(np.searchsorted(axis, low)), *(np.flatnonzero(dips) + 1))
+    found = [
+        (start, separate_shirley(axis[start:], spectrum[start:], ends=(Endpoint(axis[start]), Endpoint(axis[-1]))))
+        for start in starts
+    ]
+    drawn = [pair for pair in found if np.isfinite(pair[1].kappa)]
+    if not drawn:
+        return None
+    start, best = max(drawn, key=lambda pair: float(pair[1].net_area))
+    return np.concatenate([np.full(start, np.nan), best.background])
 
 
 def _take_apart(axis: Array, spectrum: Array, background: Array, x: Array) -> LayerSpectrum:
