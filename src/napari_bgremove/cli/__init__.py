@@ -28,6 +28,7 @@ COMMANDS = {
     "shirley": "Take the background of spectra away, and measure the net area.",
     "spectra": "Train and judge a cleaner of spectra, and take sets of spectra apart.",
     "signals": "Take noise from 1-D signals, by filters or a network.",
+    "layers": "Look into the hidden layers of a model, and take out what is background.",
     "report": "Judge a model on real data beside tuned classical filters.",
     "demo": "Run the whole job once on generated shots.",
 }

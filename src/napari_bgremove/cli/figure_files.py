@@ -12,7 +12,7 @@ from napari_bgremove._files import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_figures"]
+__all__ = ["write_figure", "write_figures"]
 
 _DPI = 150
 
@@ -20,4 +20,9 @@ _DPI = 150
 def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     """Write NAME.png for each figure; the folder is made."""
     for name, figure in figures.items():
-        atomic_write(folder / f"{name}.png", partial(figure.savefig, format="png", dpi=_DPI))
+        write_figure(folder / f"{name}.png", figure)
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG."""
+    atomic_write(path, partial(figure.savefig, format="png", dpi=_DPI))

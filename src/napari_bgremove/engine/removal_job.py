@@ -127,7 +127,8 @@ def _job_of_signals(
     """Take rows, or a generator; where none is named that of the model's own training."""
     described: Any = model.description
     recipe = _read_recipe(model, DenoiserRecipe)
-    recipe = replace(recipe, loss=described.loss, **_shared(recipe, vars(described.network)))
+    told = {"loss": described.loss, "batch_size": described.batch_size}
+    recipe = replace(recipe, **told, **_shared(recipe, vars(described.network)))
     signals = "rows" if source is not None else generator or described.source
     if source is None and signals not in GENERATORS:
         msg = f"'{model.path.name}' was trained on measured rows, which it does not hold: give 'source' or 'run'."
