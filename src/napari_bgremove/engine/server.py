@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_bgremove.engine.jobs import TrainJob
+from napari_bgremove.engine.layer_answers import LayerAnswers
 from napari_bgremove.engine.mailbox import Letter, Mailbox
 from napari_bgremove.engine.notes import collected_notes
 from napari_bgremove.engine.signal_answers import SignalAnswers
@@ -34,7 +35,14 @@ IDLE_SECONDS = 300.0
 POLL_SECONDS = 0.03
 OWNER_SECONDS = 2.0
 # Of these only the newest request is worth an answer.
-SUPERSEDED = ("separate", "separate_spectra", "calibrate_spectra", "denoise_signals", "denoise_block")
+SUPERSEDED = (
+    "separate",
+    "separate_spectra",
+    "calibrate_spectra",
+    "denoise_signals",
+    "denoise_block",
+    "predict_removal",
+)
 
 
 def serve(folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -72,6 +80,7 @@ class _Answers:
             "equivariance": self._equivariance,
             **SpectraAnswers().kinds,
             **SignalAnswers().kinds,
+            **LayerAnswers().kinds,
         }
 
     def answer(self, request: Letter) -> Letter:
