@@ -1,0 +1,146 @@
+"""Background removal of layers on the SAXS network: train the bundled model with it, take fields out, time the rest.
+
+    python benchmarks/bundled_model.py patches OUT --shots 200
+    python benchmarks/layer_saxs.py OUT [--strengths 0 0.03] [--epochs 14] [--keep 0.5 0.35 0.25] [--fine-tune 8]
+                                        [--json FILE]
+
+Each strength is a run that starts from the bundled model (0: the same further training without the
+term); the strength rises over the first quarter, as the network has learnt its task already. Then, on
+the pairs held out: the loss without the weakest hidden fields, by share kept; the smaller models, as
+files; the smallest one trained further, without the term; and how long a 512 x 512 image takes by each,
+in turns. What it is worth on measured images: bgremove report --model ... for the files printed.
+
+Runs are kept in OUT, and an interrupted command goes on where it was. An epoch is 100 steps of eight
+patches, some two minutes of one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_bgremove._files import atomic_write
+from napari_bgremove.engine.jobs import TrainJob, read_job
+from napari_bgremove.engine.layer_models import read_any_model
+from napari_bgremove.engine.layer_removal import fine_tuning_folder, predict_removal, remove_units_of
+from napari_bgremove.engine.layer_report import inspect_layers
+from napari_bgremove.engine.removal_job import change_job_of, job_of
+from napari_bgremove.engine.removal_judge import RemovalJudge
+from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.train_run import run_training
+from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.learning.devices import limited_threads
+from napari_bgremove.learning.inference import separate_image
+from napari_bgremove.learning.model_file import LoadedModel, read_model
+from napari_bgremove.spectra.layer_background import LayerBackground
+from napari_bgremove.synthetic.saxs import make_full_shot
+
+SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18)
+TRAINED = {"learning_rate": 5e-4, "warmup_steps": 50, "batch_size": 8, "schedule": "cosine"}
+SIDE = 512
+REPEATS = 5
+
+
+def make_job(out: Path, epochs: int, **changes: Any) -> TrainJob:
+    """Train the network of the bundled model on, by its own objective."""
+    model = read_any_model(BUNDLED_MODEL)
+    job = job_of(model, signal=str(out / "signal.npz"), background=str(out / "background.npz"))
+    how = {"precision": "bfloat16", "samples_per_epoch": 800, "validation_samples": 64, "threads": 1}
+    start = {"start_from": str(BUNDLED_MODEL)}
+    return change_job_of(job, {**how, **start, **changes}, {**TRAINED, "epochs": epochs})
+
+
+def train(folder: RunFolder, job: TrainJob) -> Path:
+    """Train, go on, or find it done; the newest model, since the best one may be from before the strength had risen."""
+    if not folder.job.exists():
+        folder.create(job.model_dump_json(indent=1))
+    run_training(folder, read_job(folder.job), listener=lambda event: print_epoch(folder.path.name, event))
+    return folder.model
+
+
+def print_epoch(name: str, event: dict[str, Any]) -> None:
+    if event["event"] == "epoch":
+        terms = event["training"]
+        term = f", R {terms['layer_background']:.1f}" if "layer_background" in terms else ""
+        print(f"{name}: epoch {event['epoch']}, validation loss {event['validation']['loss']:.4f}{term}", flush=True)
+
+
+def take_out(out: Path, model: Path, shares: Sequence[float]) -> tuple[dict[str, Any], list[Path]]:
+    """Measure what is lost by share kept, and write the smaller models asked for."""
+    whole = read_any_model(model)
+    judge = RemovalJudge(make_job(out, 1, start_from=None), whole)
+    figures: dict[str, Any] = {"loss": judge.whole["loss"], "removed": {}}
+    layers = inspect_layers(model)
+    figures["alive"] = {layer.name: [int(layer.alive.sum()), layer.units] for layer in layers}
+    figures["snr"] = statistics.mean(layer.snr for layer in layers)
+    files = []
+    for share in sorted({*SHARES, *shares}, reverse=True):
+        predicted = predict_removal(whole, share=share, judge=judge)
+        kept = {name: int(keep.sum()) for name, keep in predicted.kept.items()}
+        figures["removed"][share] = {"loss": predicted.masked["loss"], "fields": kept}
+        print(f"{model.parent.name}: {share:.0%} kept, loss {predicted.masked['loss']:.4f}, {kept}", flush=True)
+        if share in shares:
+            files.append(model.parent.with_name(f"{model.parent.name}-keep-{share:g}.safetensors"))
+            if not files[-1].exists():
+                remove_units_of(whole, predicted, files[-1], judge=judge)
+    return figures, files
+
+
+def fine_tune(out: Path, smaller: Path, epochs: int) -> Path:
+    """Train the smaller model on, without the term."""
+    hidden = tuple(read_model(smaller).network.spec.hidden)
+    job = change_job_of(make_job(out, epochs), {"start_from": str(smaller)}, {"hidden": hidden})
+    return train(fine_tuning_folder(smaller), job)
+
+
+def time_models(files: Sequence[Path]) -> dict[str, dict[str, float]]:
+    """Separate one image by each model in turns, on all cores; times as fast are of the medians."""
+    image = make_full_shot(0, shape=(SIDE, SIDE)).measured
+    models: list[LoadedModel] = [read_model(file) for file in files]
+    took: list[list[float]] = [[] for _ in models]
+    with limited_threads(None):
+        for turn in range(REPEATS + 1):
+            for model, times in zip(models, took, strict=True):
+                start = time.perf_counter()
+                separate_image(model, image)
+                if turn:  # the first one warms up
+                    times.append(time.perf_counter() - start)
+    seconds = [statistics.median(times) for times in took]
+    return {
+        str(file): {"seconds": one, "times_as_fast": seconds[0] / one, "bytes": file.stat().st_size}
+        for file, one in zip(files, seconds, strict=True)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="where signal.npz and background.npz are")
+    parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 0.03])
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--keep", type=float, nargs="*", default=[0.5, 0.35, 0.25])
+    parser.add_argument("--fine-tune", type=int, default=8, help="epochs of the smallest model")
+    parser.add_argument("--json", type=Path)
+    a = parser.parse_args()
+    figures: dict[str, Any] = {}
+    files = [BUNDLED_MODEL]
+    for strength in a.strengths:
+        term = LayerBackground(strength=strength, ramp_start=0, ramp_end=0.25) if strength else None
+        model = train(RunFolder(a.out / f"strength-{strength:g}"), make_job(a.out, a.epochs, layer_background=term))
+        figures[f"{strength:g}"], smaller = take_out(a.out, model, a.keep if strength else [])
+        files += [model, *smaller]
+        if smaller and a.fine_tune:
+            files.append(fine_tune(a.out, smaller[-1], a.fine_tune))
+    figures["speed"] = time_models(files)
+    for file, speed in figures["speed"].items():
+        print(f"{speed['seconds']:.2f} s, {speed['times_as_fast']:.2f} x, {speed['bytes'] / 1000:.0f} kB  {file}")
+    if a.json:
+        atomic_write(a.json, json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
