@@ -110,15 +110,12 @@ def inspect_layers(path: Path) -> tuple[InspectedLayer, ...]:
 
 def inspect_network(network: nn.Module) -> tuple[InspectedLayer, ...]:
     """Look into the hidden layers of a network; otherwise as `inspect_layers`."""
-    import torch
-
     from napari_bgremove.learning.hidden_layers import find_hidden_layers, measure_energies
 
-    with torch.no_grad():
-        return tuple(
-            InspectedLayer(layer.name, _describe_shape(layer), *(_inspect(side) for side in measure_energies(layer)))
-            for layer in find_hidden_layers(network)
-        )
+    return tuple(
+        InspectedLayer(layer.name, _describe_shape(layer), *(_inspect(side) for side in measure_energies(layer)))
+        for layer in find_hidden_layers(network)
+    )
 
 
 def describe_layers(layers: tuple[InspectedLayer, ...]) -> list[dict[str, Any]]:
@@ -144,7 +141,7 @@ def _describe_side(side: InspectedSide) -> dict[str, Any]:
 
 
 def _inspect(energies: Any) -> InspectedSide:
-    values = energies.double().cpu().numpy()
+    values = energies.detach().double().cpu().numpy()
     return InspectedSide(values, make_layer_spectrum(values))
 
 
