@@ -24,6 +24,11 @@ CARD = {
     "provenance": {"trained_on": "nothing"}, "recipe": {"preset": "tiny"},
 }  # fmt: skip
 
+LAYER = {
+    "name": "encoder.0", "shape": "1-3-1 fields", "units": 3, "snr": 2.0, "participation_ratio": 0.5, "alive": 2,
+    "background": 1, "into": {"energies": [0.001, 1.0, 1.2]}, "out": {"energies": [0.001, 1.1, 1.0]},
+}  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -154,6 +159,7 @@ def _reply(request: Letter) -> Letter:
         "model": {"card": CARD, "sha256": "0" * 64, "file": "model.safetensors"},
         "estimate": {"seconds_per_step": 0.5, "batch": 8},
         "equivariance": {"error": 1e-6, "family": "c4_unet"},
+        "inspect_layers": {"layers": [LAYER]},
         "separate": {
             "ledger": dict.fromkeys(("measured", "signal", "background", "residual"), 1.0),
             "seconds": 0.1, "sha256": "0" * 64, "file": "model.safetensors", "device": "cpu",

@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_bgremove.widgets.compare_panel import ComparePanel
+from napari_bgremove.widgets.layers_panel import LayersPanel
 from napari_bgremove.widgets.mask_panel import MaskPanel
 from napari_bgremove.widgets.model_panel import ModelPanel
 from napari_bgremove.widgets.parts.undocked import delete_when_undocked
@@ -25,6 +26,7 @@ PANELS = {
     "Compare": ComparePanel,
     "Profile": ProfilePanel,
     "Spectra": SpectraPanel,
+    "Layers": LayersPanel,
 }
 
 
