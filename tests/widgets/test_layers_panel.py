@@ -355,6 +355,26 @@ def test_units_are_predicted_removed_written_and_put_to_use_by_the_mouse(
     assert out.read_bytes() == before
 
 
+def test_who_looks_at_the_model_in_use_goes_on_with_the_smaller_one(
+    qtbot: Any, panel: LayersPanel, settle: Any, click: Click, choose: Any, run: RunFolder, tmp_path: Path
+) -> None:
+    panel.workspace.signal_model_file = str(run.best)
+    panel.source.model.choose(run.best)
+    settle()
+    open_removal(qtbot, panel)
+    click(panel, "Predict")
+    settle()
+    choose(tmp_path / "smaller.safetensors")
+    click(panel, "Write new model...")
+    settle()
+    click(panel, "Use it")
+    assert panel.message.text == "'smaller.safetensors' is what this viewer uses for signals now."
+    settle()
+    assert panel.source.file == str(tmp_path / "smaller.safetensors")
+    assert panel.message.text == "'smaller.safetensors' is what this viewer uses for signals now."
+    assert panel.removal_form.prediction.text() == ""
+
+
 def _apply(network: Any, measured: np.ndarray) -> np.ndarray:
     import torch
 

@@ -99,10 +99,11 @@ class LayersPanel(Panel):
     @reports_errors
     def use_written(self) -> None:
         """Let this viewer use the new model from now on."""
-        if self._written is not None:
-            subject = _find_subject(self._written)
-            setattr(self.workspace, _IN_USE[subject], self._written)
-            self.message.show_text(f"'{Path(self._written).name}' is what this viewer uses for {subject} now.")
+        written = self._written
+        if written is not None:
+            subject = _find_subject(written)
+            setattr(self.workspace, _IN_USE[subject], written)  # who looks at the model in use looks at this one then
+            self.message.show_text(f"'{Path(written).name}' is what this viewer uses for {subject} now.")
 
     def _begin_with(self, file: str, *, before: str | None) -> None:
         """Offer for another file what it can be judged by; what was predicted is of the one before."""

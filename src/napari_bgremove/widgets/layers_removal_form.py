@@ -150,13 +150,14 @@ def _describe_error(validation: Mapping[str, Any]) -> str:
     if not whole:
         return "Its error is not known: choose what it is judged by."
     rows = [_describe_term(name, value, predicted[name]) for name, value in whole.items()]
-    head = f"<tr><td>On validation data</td><td align='right'>{_GAP}now</td><td align='right'>{_GAP}then</td></tr>"
+    heads = "".join(f"<td align='right'>{_GAP}{text}</td>" for text in ("now", "then", "times"))
+    head = f"<tr><td>On validation data</td>{heads}</tr>"
     return f"<table>{head}{''.join(rows)}</table>{escape(validation.get('data', ''))}"
 
 
 def _describe_term(name: str, before: float, after: float) -> str:
-    """Return a row: an error before and after, and its change in percent, which a logarithm below 0 has not."""
-    change = f"{100 * (after / before - 1):+.3g} %" if before > 0 and after > 0 else ""
+    """Return a row: a term before and after, and their ratio, which a logarithm below 0 has not."""
+    change = f"{after / before:.3g}" if before > 0 and after > 0 else ""
     numbers = "".join(f"<td align='right'>{_GAP}{text}</td>" for text in (f"{before:.4g}", f"{after:.4g}", change))
     return f"<tr><td>{escape(name)}</td>{numbers}</tr>"
 

@@ -22,7 +22,7 @@ _RUG_SIZE, _POINT_SIZE = 12, 7
 _AXIS_WIDTH = 46
 _SPARE = 40  # of a window that is high enough
 # Rugs of two models stand below each other, in parts of the height of the highest peak.
-_RUG_STEP = 0.045
+_RUG_STEP = 0.09
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ _TIPS = {
 _FIXED = ("Layer", "Shape")
 _EACH = ("SNR", "PR", "Alive")
 _ROW_HEIGHT, _MOST_ROWS = 22, 8
-_LONGEST = 9  # letters of a model's name above a narrow column
+_LONGEST = 7  # letters of a model's name above a narrow column
 
 
 @dataclass(frozen=True)
