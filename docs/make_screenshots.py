@@ -135,6 +135,24 @@ def make_pictures(viewer: Any, out: Path) -> None:
         _clean_spectra(viewer, main_panel, panels["Spectra"], Path(folder))
         take("spectra")
         panels["Spectra"].engine.close()
+    _look_into_layers(viewer, main_panel, panels["Layers"])
+    take("layers")
+    panels["Layers"].engine.close()
+
+
+def _look_into_layers(viewer: Any, main_panel: Any, layers: Any) -> None:
+    """Show a layer of the bundled model, with the units that would stay of it."""
+    viewer.layers.clear()
+    main_panel.setCurrentWidget(layers)
+    wait(120, lambda: layers.view.table.rowCount() > 0)
+    layers.view.table.setCurrentCell(3, 0)
+    layers.removal_section.expand(animate=False)
+    judge = layers.removal_form.judge
+    judge.by.setCurrentIndex(judge.by.findData("nothing"))
+    layers.predict()
+    wait(120, lambda: not layers.removal.is_busy)
+    wait(1)
+    layers.bring_into_view(layers.removal_form.prediction)
 
 
 def _clean_spectra(viewer: Any, main_panel: Any, spectra: Any, folder: Path) -> None:
