@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.images.patch_set import PatchSet
@@ -130,6 +131,28 @@ def test_a_run_is_attached_to_by_another_panel(
     wait_for_end(qtbot, other)
     assert other.view.status.text() == "Training finished."
     assert other.view.plot.curves["training"][1].shape == (2,)
+
+
+def test_the_term_for_layers_is_in_the_loss_and_shown_over_the_epochs(
+    qtbot: Any, panel: ModelPanel, click: Callable[..., None], tick: Callable[..., None]
+) -> None:
+    panel.bring_into_view(panel.form.layer_background.tick)
+    tick(panel.form.layer_background.tick)
+    for name, value in {"strength": 0.5, "ramp_start": 0.0, "ramp_end": 0.0}.items():
+        panel.form.layer_background.field(name).value = value
+    click(panel, "Start")
+    wait_for_end(qtbot, panel)
+    events = RunFolder(Path(panel.workspace.run_folder)).read_events()[0]
+    terms = [event["training"] for event in events if event["event"] == "epoch"]
+    assert all(term["layer_background"] > 0 for term in terms)
+    assert_allclose(
+        [term["loss"] - term["task_loss"] for term in terms],
+        [0.5 * term["layer_background"] for term in terms],
+        rtol=1e-3,
+    )
+    assert "layer background R" in panel.view.layers.text()
+    panel.view.term.setCurrentIndex(panel.view.term.findData("layer_background"))
+    assert_allclose(panel.view.plot.curves["training"][1], [term["layer_background"] for term in terms])
 
 
 def test_a_training_that_cannot_start_says_why(
