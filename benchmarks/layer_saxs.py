@@ -35,7 +35,7 @@ from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.learning.devices import limited_threads
-from napari_bgremove.learning.inference import separate_image
+from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import LoadedModel, read_model
 from napari_bgremove.spectra.layer_background import LayerBackground
 from napari_bgremove.synthetic.saxs import make_full_shot
@@ -107,7 +107,7 @@ def time_models(files: Sequence[Path]) -> dict[str, dict[str, float]]:
         for turn in range(REPEATS + 1):
             for model, times in zip(models, took, strict=True):
                 start = time.perf_counter()
-                separate_image(model, image)
+                separate_image(model.network, image, options=options_of(model))
                 if turn:  # the first one warms up
                     times.append(time.perf_counter() - start)
     seconds = [statistics.median(times) for times in took]
