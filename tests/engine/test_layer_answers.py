@@ -39,7 +39,7 @@ def test_a_removal_is_predicted_and_then_written(
 ) -> None:
     model = read_any_model(denoiser_file)
     judge = RemovalJudge(job_of(model, **JUDGE), model)
-    expected = predict_removal(model, share=0.5, judge=judge).as_record()
+    expected = predict_removal(model, share=0.5, rule="energy", judge=judge).as_record()
     made = []
     monkeypatch.setattr(layer_answers, "RemovalJudge", lambda *given: made.append(given) or judge)
     answers, question = _Answers(), {"model": str(denoiser_file), "rule": "energy", "judge": JUDGE}

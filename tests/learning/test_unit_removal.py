@@ -444,7 +444,7 @@ def test_the_twin_in_numpy_is_narrowed_alike(name: str, tmp_path: Path) -> None:
 
 def test_the_strength_of_a_unit_is_the_product_of_both_norms() -> None:
     network = live_network(IMAGES["plain_unet D"])
-    strengths = rank_units(network)
+    strengths = rank_units(network, rule="energy")
     for name, block in zip(strengths, [*network.unet.encoder, *network.unet.decoder], strict=True):
         into, out = (conv.weight.detach().numpy() for conv in (block.first, block.second))
         expected = np.sqrt((into**2).sum((1, 2, 3))) * np.sqrt((out**2).sum((0, 2, 3)))

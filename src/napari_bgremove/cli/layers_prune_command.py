@@ -33,7 +33,7 @@ _PATCHES = click.Path(exists=True, dir_okay=False)
     help="New model file; one that exists is never overwritten.",
 )  # fmt: skip
 @click.option(
-    "--rule", type=click.Choice(["energy", "relative"]), default="energy", show_default=True,
+    "--rule", type=click.Choice(["relative", "energy"]), default="relative", show_default=True,
     help="Rank units by the product of their energies into and out of them, or of these over the rms of their layer.",
 )  # fmt: skip
 @click.option(

@@ -110,7 +110,7 @@ def predict_removal(
     *,
     share: float | None = None,
     kept: Mapping[str, ArrayLike] | None = None,
-    rule: Rule = "energy",
+    rule: Rule = "relative",
     judge: RemovalJudge | None = None,
 ) -> PredictedRemoval:
     """Predict what a model would be without some of its hidden units.

@@ -17,8 +17,12 @@ __all__ = ["LayersRemovalForm", "describe_prediction", "describe_written"]
 
 PREDICT, WRITE, USE = "Predict", "Write new model...", "Use it"
 _RULES = {
-    "energy": ("energy: e1 e2", "What passes through a unit: the norm of the weights into it times that out of it."),
-    "relative": ("relative: x1 x2", "The same in units of the rms of each layer: none loses more for being small."),
+    "relative": (
+        "relative: x1 x2",
+        "What passes through a unit, weights into it times weights out of it, in units of the rms of each layer: none "
+        "loses more for being small.",
+    ),
+    "energy": ("energy: e1 e2", "The same without the rms: the strongest of the whole network stay."),
 }
 _KEEP_TIP = "Of all hidden units, the strongest of the whole network; at least one of each layer."
 _GAP = "&nbsp;&nbsp;&nbsp;"
