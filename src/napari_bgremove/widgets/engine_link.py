@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -66,7 +65,11 @@ class EngineLink(QObject):
         asker = _asker(answered)
         if isinstance(asker, QObject) and id(asker) not in self._askers:
             self._askers.add(id(asker))
-            asker.destroyed.connect(partial(self._forget, id(asker)))
+            # Python's garbage collector empties a partial or a lambda that goes with its panel, and calling an empty
+            # one crashes; what weakref keeps a list of stays whole until it is called.
+            farewell = weakref.finalize(asker, _forget, weakref.ref(self), id(asker))
+            farewell.atexit = False
+            asker.destroyed.connect(farewell)
         self._timer.start()
         return number
 
@@ -104,7 +107,8 @@ class EngineLink(QObject):
                 superseded(Letter(older, "failed", {"error": "Superseded", "message": SUPERSEDED}))
         answered(reply)
 
-    def _forget(self, asker: int, *_gone: Any) -> None:
+    def forget(self, asker: int) -> None:
+        """Forget who asked, by its id; with the last one the engine ends."""
         if not vars(self):  # Python's garbage collector has emptied us, and takes the panel along
             return
         self._askers.discard(asker)
@@ -112,6 +116,12 @@ class EngineLink(QObject):
             del self._waiting[number]
         if not self._askers:
             self._end_client()
+
+
+def _forget(link: weakref.ref[EngineLink], asker: int) -> None:
+    there = link()
+    if there is not None:
+        there.forget(asker)
 
 
 def _asker(answered: Callable[[Letter], None]) -> Any:
