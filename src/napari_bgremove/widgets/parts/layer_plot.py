@@ -20,6 +20,7 @@ __all__ = ["GatePlot", "LayerPlot", "ShownLayer"]
 X_LABEL = "energy of a unit (in units of the rms)"
 _RUG_SIZE, _POINT_SIZE = 12, 7
 _AXIS_WIDTH = 46
+_NOTHING, _NO_COLOUR = np.empty(0), "#000000"
 _SPARE = 40  # of a window that is high enough
 # Rugs of two models stand below each other, in parts of the height of the highest peak.
 _RUG_STEP = 0.09
@@ -56,51 +57,48 @@ class LayerPlot(SpectrumPlot):
         self._shows_rug = True
 
     def show_layers(self, layers: Sequence[ShownLayer]) -> None:
-        """Show these; those before go."""
+        """Show these; those before go. What marks them is updated, never made anew."""
         self.show_spectra([_as_spectrum(layer) for layer in layers], x_label=X_LABEL, y_label="power J")
-        for item in (*self._bands, *self._rugs):
-            self._plot.removeItem(item)
-        self._bands = [_shade(layer) for layer in layers if layer.drawn.status == "ok"]
+        while len(self._bands) < len(layers):
+            self._bands.append(_add_to(self._plot, Band(), on=self._kinds["background"]))
+            self._rugs.append(_add_to(self._plot, _make_marks(), on=self._shows_rug))
+        for band, rug in zip(self._bands[len(layers) :], self._rugs[len(layers) :], strict=True):
+            band.show_between(_NOTHING, _NOTHING, _NOTHING, colour=_NO_COLOUR)
+            rug.clear()
         highest = max((float(layer.drawn.spectrum.max()) for layer in layers), default=1.0) or 1.0
-        self._rugs = [
-            _mark(layer, np.full(len(layer.drawn.x), -_RUG_STEP * highest * (number + 1)), as_strokes=True)
-            for number, layer in enumerate(layers)
-        ]
-        for item in (*self._bands, *self._rugs):
-            self._plot.addItem(item)
-        self._show_marks()
+        for number, layer in enumerate(layers):
+            drawn, depth = layer.drawn, -_RUG_STEP * highest * (number + 1)
+            low = np.zeros_like(drawn.axis)
+            self._bands[number].show_between(drawn.axis, low, drawn.background, colour=layer.colour)
+            _mark(self._rugs[number], layer, np.full(len(drawn.x), depth), as_strokes=True)
 
     def show_background(self, on: bool) -> None:
         """Show the backgrounds with what is shaded below them, or do not."""
         super().show_background(on)
-        self._show_marks()
+        for band in self._bands:
+            band.setVisible(on)
 
     def show_rug(self, on: bool) -> None:
         """Show a stroke for each unit, or do not."""
         self._shows_rug = on
-        self._show_marks()
+        for rug in self._rugs:
+            rug.setVisible(on)
 
     @property
     def shaded(self) -> int:
         """How many backgrounds are shaded."""
-        return sum(band.isVisible() for band in self._bands)
+        return sum(band.isVisible() and bool(band.polygons) for band in self._bands)
 
     @property
     def strokes(self) -> list[Any]:
         """Energies of the units in each rug that is shown."""
-        return [rug.getData()[0] for rug in self._rugs if rug.isVisible()]
+        return [rug.getData()[0] for rug in self._rugs if rug.isVisible() and len(rug.getData()[0])]
 
     def _draw(self) -> None:
         super()._draw()
         for name in self._curves:  # what stands below the curve of a model needs no name of its own
             if name not in {spectrum.name for spectrum in self._spectra}:
                 self._legend.removeItem(name)
-
-    def _show_marks(self) -> None:
-        for band in self._bands:
-            band.setVisible(self._kinds["background"])
-        for rug in self._rugs:
-            rug.setVisible(self._shows_rug)
 
 
 class GatePlot(ProfilePlot):
@@ -109,7 +107,9 @@ class GatePlot(ProfilePlot):
     def __init__(self, above: ProfilePlot, *, height: int = 90) -> None:
         super().__init__(x_label="", y_label="gate B / J", height=height)
         self.setMaximumHeight(height)
-        self._plot.setXLink(above._plot)
+        # pyqtgraph's own link of two plots crashes when both go with their window.
+        self._plot.setMouseEnabled(x=False, y=False)
+        above._plot.getViewBox().sigXRangeChanged.connect(self._on_range_changed)
         self._plot.setYRange(0, 1)
         self._plot.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         for plot in (self._plot, above._plot):
@@ -117,16 +117,20 @@ class GatePlot(ProfilePlot):
         self._legend.hide()
         self._units: list[Any] = []
 
+    def _on_range_changed(self, _box: Any, ends: tuple[float, float]) -> None:
+        self._plot.setXRange(*ends, padding=0)
+
     def show_layers(self, layers: Sequence[ShownLayer]) -> None:
         """Show these; those before go."""
         self.set_curves({layer.name: (layer.drawn.axis, layer.drawn.gate) for layer in layers})
         for layer in layers:
             self._curves[layer.name].setPen(QPen(QColor(layer.colour), 0))
-        for item in self._units:
-            self._plot.removeItem(item)
-        self._units = [_mark(layer, layer.drawn.measure_gate(layer.drawn.x), as_strokes=False) for layer in layers]
-        for item in self._units:
-            self._plot.addItem(item)
+        while len(self._units) < len(layers):
+            self._units.append(_add_to(self._plot, _make_marks()))
+        for units in self._units[len(layers) :]:
+            units.clear()
+        for units, layer in zip(self._units, layers, strict=False):
+            _mark(units, layer, layer.drawn.measure_gate(layer.drawn.x), as_strokes=False)
 
 
 def _as_spectrum(layer: ShownLayer) -> ShownSpectrum:
@@ -139,20 +143,24 @@ def _as_spectrum(layer: ShownLayer) -> ShownSpectrum:
     )
 
 
-def _shade(layer: ShownLayer) -> Band:
-    band = Band()
-    drawn = layer.drawn
-    band.show_between(drawn.axis, np.zeros_like(drawn.axis), drawn.background, colour=layer.colour)
-    return band
+def _add_to(plot: Any, item: Any, *, on: bool = True) -> Any:
+    plot.addItem(item)
+    item.setVisible(on)
+    return item
 
 
-def _mark(layer: ShownLayer, heights: Any, *, as_strokes: bool) -> Any:
-    """Make a stroke or a point for each unit, at its energy."""
+def _make_marks() -> Any:
     from pyqtgraph import ScatterPlotItem
 
+    return ScatterPlotItem()
+
+
+def _mark(marks: Any, layer: ShownLayer, heights: Any, *, as_strokes: bool) -> None:
+    """Put a stroke or a point for each unit at its energy."""
     colour = QColor(layer.colour)
     if not as_strokes:
-        return ScatterPlotItem(layer.drawn.x, heights, symbol="o", size=_POINT_SIZE, pen=None, brush=colour)
+        marks.setData(layer.drawn.x, heights, symbol="o", size=_POINT_SIZE, pen=None, brush=colour)
+        return
     stroke = QPainterPath(QPointF(0, -0.5))
     stroke.lineTo(0, 0.5)
-    return ScatterPlotItem(layer.drawn.x, heights, symbol=stroke, size=_RUG_SIZE, pen=QPen(colour, 0))
+    marks.setData(layer.drawn.x, heights, symbol=stroke, size=_RUG_SIZE, pen=QPen(colour, 0))
