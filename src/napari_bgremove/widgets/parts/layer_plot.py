@@ -107,7 +107,7 @@ class GatePlot(ProfilePlot):
     def __init__(self, above: ProfilePlot, *, height: int = 90) -> None:
         super().__init__(x_label="", y_label="gate B / J", height=height)
         self.setMaximumHeight(height)
-        # pyqtgraph's own link of two plots crashes when both go with their window.
+        # Followed by a slot of ours: it needs no undoing when both go with their window.
         self._plot.setMouseEnabled(x=False, y=False)
         above._plot.getViewBox().sigXRangeChanged.connect(self._on_range_changed)
         self._plot.setYRange(0, 1)
