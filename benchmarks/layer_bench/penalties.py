@@ -19,10 +19,7 @@ from napari_bgremove.learning.objectives.layer_background import LayerBackground
 from napari_bgremove.learning.training import Objective
 from napari_bgremove.spectra.layer_background import LayerBackground
 
-__all__ = ["METHODS", "STRENGTHS", "make_objective"]
-
-#: The same for every method.
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+__all__ = ["METHODS", "make_objective"]
 
 Penalty = Callable[[HiddenLayer], Tensor]
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from layer_bench.curves import RULES, measure_curve
-from layer_bench.penalties import METHODS, STRENGTHS, make_objective
+from layer_bench.penalties import METHODS, make_objective
 from layer_bench.tasks import TASKS, Data, Task, measure_error
 from napari_bgremove._files import atomic_write
 from napari_bgremove.learning.devices import limited_threads
@@ -92,7 +92,8 @@ class Tuning:
 
 def list_runs(task: str, seeds: Iterable[int], *, quick: bool = False) -> list[Run]:
     """Return every training of a task: each method at each strength, seed by seed; quick, at one strength."""
-    strengths = STRENGTHS[4:5] if quick else STRENGTHS
+    strengths = TASKS[task].strengths
+    strengths = strengths[-3:-2] if quick else strengths
     grid = [(method, strength) for method in METHODS for strength in ((0.0,) if method == "none" else strengths)]
     return [Run(task, *pair, seed, quick) for seed in seeds for pair in grid]
 

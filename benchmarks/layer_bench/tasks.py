@@ -59,6 +59,8 @@ class Task:
         Share of units kept at which methods are compared.
     tuned_shares : tuple of float
         Shares of units kept at which a fine-tuning is measured.
+    strengths : tuple of float
+        Of the penalty, the same for every method.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Task:
     marks: tuple[float, ...]
     judged_share: float
     tuned_shares: tuple[float, ...]
+    strengths: tuple[float, ...]
 
     def make_options(self, seed: int, *, quick: bool = False) -> TrainOptions:
         """Return how one seed is trained; a quick training only shows that it runs."""
@@ -163,6 +166,7 @@ DIGITS = Task(
     marks=(5.0, 3.0),
     judged_share=0.25,
     tuned_shares=(0.25, 0.125, 0.06),
+    strengths=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
 )
 
 SPECTRA = Task(
@@ -180,6 +184,8 @@ SPECTRA = Task(
     marks=(0.33,),
     judged_share=0.125,
     tuned_shares=(0.125, 0.06, 0.03),
+    # Closer than for the digits: the price of a strength is paid at once here, and 5 % of the error is little.
+    strengths=(1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2, 1e-1),
 )
 
 #: By name.

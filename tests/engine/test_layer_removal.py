@@ -205,7 +205,7 @@ def test_models_for_images_are_judged_by_patches(patch_files: dict[str, str], tm
     out = tmp_path / "small.safetensors"
     removal = remove_units_of(model, predicted, out, judge=judge)
     assert removal.measured["loss"] == pytest.approx(predicted.masked["loss"], rel=1e-4)
-    assert sum(read_any_model(out).network.spec.hidden) == 22
+    assert sum(read_any_model(out).network.spec.hidden) == 37
     assert judge.data.startswith("4 patches held out: ")
 
 

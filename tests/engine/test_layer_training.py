@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def test_the_term_is_trained_with_logged_and_told(tmp_path: Path, job: TrainSign
     rows = list(csv.DictReader(folder.metrics.read_text().splitlines()))
     for row in rows:
         assert all(float(row[f"training_{name}"]) >= 0 for name in TERMS)
-        assert math.isnan(float(row["validation_task_loss"]))  # the loss of validation is that of the task
+        assert "validation_task_loss" not in row  # the loss of validation is that of the task
     shrunk = [float(row["training_layer_background"]) for row in rows]
     assert shrunk[-1] < shrunk[0]
     last = rows[-1]

@@ -21,7 +21,8 @@ from napari_bgremove.learning.unit_removal import choose_units, remove_units
 
 SPECS = {f"{preset} {t}": NetworkSpec(topology=t, fields=PRESETS[preset]) for preset in ("tiny", "small") for t in "DA"}
 SPECS["tiny D guided"] = NetworkSpec(fields=PRESETS["tiny"], guides=(3, 5))
-SPECS["tiny A narrowed"] = NetworkSpec(topology="A", fields=PRESETS["tiny"], hidden=(1, 5, 2, 9, 4, 8, 3))
+SPECS["tiny A narrowed"] = NetworkSpec(topology="A", fields=PRESETS["tiny"], hidden=(1, 5, 2, 9, 6, 4, 8, 3))
+SPECS["tiny D narrowed"] = NetworkSpec(fields=PRESETS["tiny"], hidden=(1, 5, 2, 9, 6, 4, 3, 8, 1, 3, 2))
 KINDS = [(a, b) for a in ("trivial", "regular") for b in ("trivial", "regular")]
 
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

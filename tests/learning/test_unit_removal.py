@@ -173,10 +173,17 @@ def test_a_masked_unit_is_silent_from_rim_to_rim(spec: Spec) -> None:
     kept = a_choice(network)
     masked = mask_units(network, kept)
     met: dict[str, Tensor] = {}
+
+    def note(name: str, maps: Tensor) -> None:
+        met[name] = maps.abs().transpose(0, 1).flatten(1)
+
     for layer in find_hidden_layers(masked):
-        layer.consumer.register_forward_pre_hook(
-            lambda _module, maps, name=layer.name: met.update({name: maps[0].abs().transpose(0, 1).flatten(1)})
-        )
+        block = layer.name.removesuffix(".out")
+        if block == layer.name:
+            layer.consumer.register_forward_pre_hook(lambda _module, maps, name=layer.name: note(name, maps[0]))
+        else:  # the reader of a block is but a kernel, of the convolution that follows the upsampling
+            out = masked.get_submodule(f"unet.{block}")
+            out.register_forward_hook(lambda _module, _taken, maps, name=layer.name: note(name, maps))
     outputs(masked, measured(spec))
     alive = {name: met[name].unflatten(0, (len(keep), -1)).amax((1, 2)).numpy() > 0 for name, keep in kept.items()}
     assert not any((alive[name] & ~keep).any() for name, keep in kept.items())
@@ -445,10 +452,18 @@ def test_the_twin_in_numpy_is_narrowed_alike(name: str, tmp_path: Path) -> None:
 def test_the_strength_of_a_unit_is_the_product_of_both_norms() -> None:
     network = live_network(IMAGES["plain_unet D"])
     strengths = rank_units(network, rule="energy")
-    for name, block in zip(strengths, [*network.unet.encoder, *network.unet.decoder], strict=True):
-        into, out = (conv.weight.detach().numpy() for conv in (block.first, block.second))
+    unet = network.unet
+    behind = {
+        f"{name}.out": (unet.get_submodule(name).second, reader)
+        for name, reader in zip(
+            ("encoder.3", "decoder.0", "decoder.1", "decoder.2"), (*unet.halve, unet.to_latents), strict=True
+        )
+    }
+    for name, strength in strengths.items():
+        producer, reader = behind.get(name) or (unet.get_submodule(name).first, unet.get_submodule(name).second)
+        into, out = (conv.weight.detach().numpy() for conv in (producer, reader))
         expected = np.sqrt((into**2).sum((1, 2, 3))) * np.sqrt((out**2).sum((0, 2, 3)))
-        np.testing.assert_allclose(strengths[name], expected, rtol=1e-12)
+        np.testing.assert_allclose(strength, expected, rtol=1e-12)
 
 
 def test_relative_strength_does_not_know_how_large_a_layer_is() -> None:
@@ -554,7 +569,7 @@ def test_a_network_without_hidden_layers_is_refused() -> None:
 
 
 def test_widths_of_other_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"'widths' must be of encoder.0, .*, decoder.2; found inc"):
+    with pytest.raises(ValueError, match=r"'widths' must be of encoder.0, .*, decoder.2.out; found inc"):
         narrow_spec(NetworkSpec(), {"inc": 1})
     with pytest.raises(ValueError, match=r"'hidden: encoder.0' must lie between 1 and 32 units; found 33"):
         narrow_spec(NetworkSpec(), {**NetworkSpec().whole_widths, "encoder.0": 33})
@@ -569,7 +584,10 @@ def test_hidden_layers_have_the_names_and_widths_of_the_specification() -> None:
             assert [(layer.name, layer.units) for layer in layers] == list(one.hidden_widths.items())
             assert list(one.hidden_widths) == list(spec.whole_widths)
     assert IMAGES["c4_unet D"].whole_widths == {
-        "encoder.0": 2, "encoder.1": 3, "encoder.2": 4, "encoder.3": 5, "decoder.0": 4, "decoder.1": 3, "decoder.2": 2
+        "encoder.0": 2, "encoder.1": 3, "encoder.2": 4, "encoder.3": 5, "encoder.3.out": 5,
+        "decoder.0": 4, "decoder.0.out": 4, "decoder.1": 3, "decoder.1.out": 3, "decoder.2": 2, "decoder.2.out": 2,
     }  # fmt: skip
+    assert list(IMAGES["c4_unet A"].whole_widths)[3:6] == ["encoder.3", "encoder.3.out", "decoder.0"]
+    assert not any(name.endswith(".out") for name in list(IMAGES["c4_unet A"].whole_widths)[5:])
     assert IMAGES["plain_unet D"].whole_widths["encoder.3"] == 20
     assert list(SPECTRA["spectra"].whole_widths) == [f"{b}.{i}" for b in ("signal", "background") for i in (1, 2, 3)]

@@ -13,7 +13,7 @@ from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
 from napari_bgremove.spectra.spectra_set import SpectraSet
 
-SAXS = SaxsUnetRecipe(preset="tiny", hidden=(1, 2, 3, 4, 5, 6, 4))
+SAXS = SaxsUnetRecipe(preset="tiny", hidden=(1, 2, 3, 4, 5, 6, 4, 3, 2, 1, 2))
 DENOISER = DenoiserRecipe(width=2, hidden=(1, 2, 3, 4, 5, 6, 3, 1))
 SPECTRA = SpectroscopyNetRecipe(depth=4, features=3, hidden=(2, 1))
 

@@ -100,7 +100,7 @@ def test_what_a_person_leaves_open_is_allowed() -> None:
 def test_the_fields_of_a_network_build_that_network_again(equivariant: bool) -> None:
     recipe = SaxsUnetRecipe(
         equivariant=equivariant, preset="tiny", topology="A", latents=3, guides=(3, 9), literal_head=True,
-        hidden=(1, 2, 3, 4, 5, 6, 4),
+        hidden=(1, 2, 3, 4, 5, 6, 4, 3),
     )  # fmt: skip
     fields = SaxsUnetRecipe.network_fields(recipe.build_spec())
     assert SaxsUnetRecipe(**fields).build_spec() == recipe.build_spec() == recipe.build_network().spec

@@ -31,10 +31,10 @@ def write_run_record(folder: RunFolder, record: Mapping[str, Any], *, processes:
 
 def append_metrics(folder: RunFolder, done: EpochDone) -> None:
     """Put an epoch at the end of metrics.csv."""
-    names = sorted(done.training)
-    header = ["epoch", "seconds", *(f"training_{n}" for n in names), *(f"validation_{n}" for n in names)]
-    row: list[Any] = [done.epoch, f"{done.seconds:.3f}"]
-    row += [f"{part.get(n, float('nan')):.8g}" for part in (done.training, done.validation) for n in names]
+    header, row = ["epoch", "seconds"], [str(done.epoch), f"{done.seconds:.3f}"]
+    for part, measured in (("training", done.training), ("validation", done.validation)):
+        header += [f"{part}_{name}" for name in sorted(measured)]
+        row += [f"{measured[name]:.8g}" for name in sorted(measured)]
     old = folder.metrics.read_text().splitlines(keepends=True) if folder.metrics.exists() else []
     # A resumed run may repeat an epoch that was measured but not checkpointed.
     kept = [line for line in old[1:] if int(line.split(",")[0]) < done.epoch]

@@ -119,24 +119,24 @@ class _EscnnUNet(nn.Module):
     def __init__(self, spec: NetworkSpec, *, initialise: bool) -> None:
         super().__init__()
         conv = _Factory(initialise=initialise, layer=enn.R2Conv)
-        widths, hidden = list(spec.fields), list(spec.hidden_widths.values())
-        ins = [1 + len(spec.guides), *widths[:-1]]
+        hidden, skips = spec.hidden_widths, list(spec.fields[:-1])
+        up = skips[::-1]
+        outs = [hidden.get(f"decoder.{i}.out", n) for i, n in enumerate(up)]
+        below = [hidden["encoder.3.out"], *outs[:-1]]
+        ins = [1 + len(spec.guides), *skips]
         kinds: list[Kind] = ["trivial", "regular", "regular", "regular"]
         self.encoder = nn.ModuleList(
-            _DoubleConv(conv, i, h, o, in_kind=kind, shortcut=False)
-            for i, h, o, kind in zip(ins, hidden[: len(widths)], widths, kinds, strict=True)
+            _DoubleConv(conv, wide, hidden[f"encoder.{i}"], out, in_kind=kind, shortcut=False)
+            for i, (wide, out, kind) in enumerate(zip(ins, [*skips, below[0]], kinds, strict=True))
         )
-        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.pool = nn.ModuleList(enn.PointwiseMaxPool2D(_field_type("regular", n), 2) for n in widths[:-1])
-        self.upsample = nn.ModuleList(
-            enn.R2Upsampling(_field_type("regular", n), 2, mode="nearest") for n in widths[:0:-1]
-        )
-        self.halve = nn.ModuleList(conv(wide, narrow) for wide, narrow in pairs)
+        self.pool = nn.ModuleList(enn.PointwiseMaxPool2D(_field_type("regular", n), 2) for n in skips)
+        self.upsample = nn.ModuleList(enn.R2Upsampling(_field_type("regular", n), 2, mode="nearest") for n in below)
+        self.halve = nn.ModuleList(conv(wide, narrow) for wide, narrow in zip(below, up, strict=True))
         self.decoder = nn.ModuleList(
-            _DoubleConv(conv, 2 * n, h, n, shortcut=spec.topology == "A")
-            for h, (_, n) in zip(hidden[len(widths) :], pairs, strict=True)
+            _DoubleConv(conv, 2 * n, hidden[f"decoder.{i}"], out, shortcut=spec.topology == "A")
+            for i, (n, out) in enumerate(zip(up, outs, strict=True))
         )
-        self.to_latents = conv(widths[0], spec.latents, out_kind="trivial")
+        self.to_latents = conv(outs[-1], spec.latents, out_kind="trivial")
 
     def forward(self, x: Tensor) -> Tensor:
         field = _field_type("trivial", x.shape[1])(x)

@@ -66,7 +66,9 @@ class BatchRun(QObject):
         self._process = start_attached(run, threads=read_preferences().engine_threads)
         # Also when the window goes without a word.
         self._finalizer = weakref.finalize(self, _clean_up, self._process, run.path)
-        self.destroyed.connect(partial(_do_apart, self._finalizer))
+        farewell = weakref.finalize(self, _do_apart, self._finalizer)  # a partial would be emptied, as in EngineLink
+        farewell.atexit = False
+        self.destroyed.connect(farewell)
         self._follower.follow(run)
 
     def stop(self) -> None:

@@ -65,7 +65,8 @@ class SeparatePanel(Panel):
         self.batch_form.folder_requested.connect(self.separate_folder)
         self.batch_form.export_requested.connect(self.export_table)
         for key, by in WALKING_KEYS.items():
-            self.destroyed.connect(bind_key(napari_viewer, key, self.show_next if by > 0 else self.show_previous))
+            unbind = bind_key(napari_viewer, key, self.show_next if by > 0 else self.show_previous)
+            self.connections.at_the_end(unbind)
 
     @property
     def model_file(self) -> Path:

@@ -54,6 +54,7 @@ class NetworkSpec(NarrowableSpec):
 
     A unit of its hidden layers is a field, or a channel of the plain network:
     there are as many between the two convolutions of a block as come out of it.
+    What comes out ("decoder.0.out") is hidden where one convolution reads it.
     """
 
     family: Literal["c4_unet", "plain_unet"] = "c4_unet"
@@ -66,8 +67,13 @@ class NetworkSpec(NarrowableSpec):
     @property
     def whole_widths(self) -> dict[str, int]:
         units = 1 if self.family == "c4_unet" else ORIENTATIONS
-        parts = {"encoder": self.fields, "decoder": self.fields[-2::-1]}
-        return {f"{part}.{i}": units * n for part, fields in parts.items() for i, n in enumerate(fields)}
+        widths = {f"encoder.{i}": units * n for i, n in enumerate(self.fields)}
+        widths["encoder.3.out"] = widths["encoder.3"]
+        for i, n in enumerate(self.fields[-2::-1]):
+            widths[f"decoder.{i}"] = units * n
+            if self.topology == "D":  # a shortcut would make it, too
+                widths[f"decoder.{i}.out"] = units * n
+        return widths
 
 
 class AdditiveNetwork(nn.Module):
@@ -82,8 +88,14 @@ class AdditiveNetwork(nn.Module):
         conv = conv_for(spec.family == "c4_unet")
         self.spec = spec
         channels = 1 + len(spec.guides)
-        hidden = tuple(spec.hidden_widths.values())
-        self.unet = UNet(conv, spec.fields, hidden, in_channels=channels, latents=spec.latents, topology=spec.topology)
+        self.unet = UNet(
+            conv,
+            spec.fields,
+            spec.hidden_widths,
+            in_channels=channels,
+            latents=spec.latents,
+            topology=spec.topology,
+        )
         kinds = {"in_kind": "trivial", "out_kind": "trivial"}
         self.shortcut = conv(channels, spec.latents, 1, gain=1.0, **kinds) if spec.guides else None
         self.head = AdditiveHead(conv, spec.latents, literal=spec.literal_head)
@@ -111,7 +123,7 @@ class AdditiveNetwork(nn.Module):
         return parts
 
     def hidden_layers(self) -> tuple[HiddenLayer, ...]:
-        """Return what lies between the two convolutions of each block of the UNet."""
+        """Return those of the UNet."""
         return self.unet.hidden_layers()
 
 

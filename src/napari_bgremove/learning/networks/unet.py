@@ -7,7 +7,7 @@ channels): only the convolution differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_bgremove.learning.hidden_layers import HiddenLayer
-from napari_bgremove.learning.networks.p4 import P4Conv, fill_normal
+from napari_bgremove.learning.networks.p4 import ORIENTATIONS, P4Conv, fill_normal
 from napari_bgremove.learning.networks.upsampling import upsample_and_convolve
 
 __all__ = ["STRIDE", "UNet", "plain_conv"]
@@ -52,20 +52,12 @@ class _DoubleConv(nn.Module):
     """Two 3x3 convolutions with `hidden` units between them, each followed by ReLU; topology A adds a 1x1 shortcut."""
 
     def __init__(
-        self,
-        conv: Conv,
-        in_fields: int,
-        hidden: int,
-        out_fields: int,
-        *,
-        in_kind: str = "regular",
-        shortcut: bool = False,
+        self, conv: Conv, ins: int, hidden: int, outs: int, *, in_kind: str, unit: str, shortcut: bool = False
     ):
         super().__init__()
-        unit = "regular" if conv is P4Conv else "trivial"  # a unit of the plain network is a single channel
-        self.first = conv(in_fields, hidden, in_kind=in_kind, out_kind=unit)
-        self.second = conv(hidden, out_fields, in_kind=unit)
-        self.shortcut = conv(in_fields, out_fields, 1, in_kind=in_kind, gain=1.0) if shortcut else None
+        self.first = conv(ins, hidden, in_kind=in_kind, out_kind=unit)
+        self.second = conv(hidden, outs, in_kind=unit, out_kind=unit)
+        self.shortcut = conv(ins, outs, 1, in_kind=in_kind, out_kind=unit, gain=1.0) if shortcut else None
 
     def forward(self, x: Tensor) -> Tensor:
         # In place: a convolution does not need its output for its gradient.
@@ -90,9 +82,10 @@ class UNet(nn.Module):
         `P4Conv` or `plain_conv`.
     fields : sequence of int
         Fields (or quarter channels) of the four encoder blocks.
-    hidden : sequence of int
-        Fields (or channels) between the two convolutions of each block, the
-        encoder's first. A shortcut leads past them.
+    hidden : mapping of str to int
+        Fields (or channels) of each hidden layer: "encoder.0" between the two
+        convolutions of a block, past which a shortcut leads; "encoder.3.out"
+        on the way up, between a block and the convolution that alone reads it.
     latents : int
         Trivial output channels: plain images that turn with the input.
     topology : {"D", "A"}
@@ -106,28 +99,33 @@ class UNet(nn.Module):
         self,
         conv: Conv,
         fields: Sequence[int],
-        hidden: Sequence[int],
+        hidden: Mapping[str, int],
         *,
         in_channels: int = 1,
         latents: int = 16,
         topology: str = "D",
     ) -> None:
         super().__init__()
-        widths = list(fields)
-        ins = [in_channels, *widths[:-1]]
-        kinds = ["trivial"] + ["regular"] * (len(widths) - 1)
+        unit, per_field = ("regular", 1) if conv is P4Conv else ("trivial", ORIENTATIONS)
+        skips = [per_field * n for n in fields[:-1]]
+        up = skips[::-1]
+        outs = [hidden.get(f"decoder.{i}.out", n) for i, n in enumerate(up)]
+        bottom = hidden["encoder.3.out"]
+        kinds = ["trivial"] + [unit] * len(skips)
         self.encoder = nn.ModuleList(
-            _DoubleConv(conv, i, h, o, in_kind=kind)
-            for i, h, o, kind in zip(ins, hidden[: len(widths)], widths, kinds, strict=True)
+            _DoubleConv(conv, ins, hidden[f"encoder.{i}"], out, in_kind=kind, unit=unit)
+            for i, (ins, out, kind) in enumerate(zip([in_channels, *skips], [*skips, bottom], kinds, strict=True))
         )
-        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))  # (256, 128), (128, 64), (64, 32)
-        self.halve = nn.ModuleList(conv(wide, narrow, gain=1.0) for wide, narrow in pairs)
+        self.halve = nn.ModuleList(
+            conv(wide, narrow, in_kind=unit, out_kind=unit, gain=1.0)
+            for wide, narrow in zip([bottom, *outs[:-1]], up, strict=True)
+        )
         self.decoder = nn.ModuleList(
-            _DoubleConv(conv, 2 * n, h, n, shortcut=topology == "A")
-            for h, (_, n) in zip(hidden[len(widths) :], pairs, strict=True)
+            _DoubleConv(conv, 2 * n, hidden[f"decoder.{i}"], out, in_kind=unit, unit=unit, shortcut=topology == "A")
+            for i, (n, out) in enumerate(zip(up, outs, strict=True))
         )
         # Quiet: large latents push a fresh head below zero everywhere, and make each step of the head a leap.
-        self.to_latents = conv(widths[0], latents, out_kind="trivial", gain=1e-4)
+        self.to_latents = conv(outs[-1], latents, in_kind=unit, out_kind="trivial", gain=1e-4)
 
     def forward(self, x: Tensor) -> Tensor:
         skips = []
@@ -144,11 +142,23 @@ class UNet(nn.Module):
         return latents
 
     def hidden_layers(self) -> tuple[HiddenLayer, ...]:
-        """Return what lies between the two convolutions of each block, "encoder.0" first and "decoder.2" last."""
-        blocks = [
-            (f"{part}.{i}", block) for part in ("encoder", "decoder") for i, block in enumerate(getattr(self, part))
+        """Return what lies between the two convolutions of each block, and behind each block that has one reader.
+
+        Skips have two, and the output of a block with a shortcut is made by two.
+        """
+        parts = {"encoder": self.encoder, "decoder": self.decoder}
+        named = [
+            (f"{part}.{i}", cast("_DoubleConv", block))
+            for part, blocks in parts.items()
+            for i, block in enumerate(blocks)
         ]
-        return tuple(HiddenLayer(name, block.first, block.second) for name, block in blocks)
+        readers = [None] * (len(self.encoder) - 1) + [*self.halve, self.to_latents]
+        layers = []
+        for (name, block), reader in zip(named, readers, strict=True):
+            layers.append(HiddenLayer(name, block.first, block.second))
+            if reader is not None and block.shortcut is None:
+                layers.append(HiddenLayer(f"{name}.out", block.second, reader))
+        return tuple(layers)
 
 
 def _kernel_and_bias(conv: nn.Module) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ def bind_key(viewer: Any, key: str, method: Callable[[], Any]) -> Callable[[], N
     -------
     callable
         Gives the key back to whoever had it before, or frees it. It holds no
-        panel, so it may be connected to `destroyed`.
+        panel, so it may be done when the panel is gone.
     """
     model = unwrapped(viewer)
     takers = _bound.setdefault(model, {}).setdefault(key, [])
