@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_bgremove.engine.jobs import TrainSignalsJob
+from napari_bgremove.engine.jobs import TrainSignalsJob, TrainSpectraJob
 from napari_bgremove.engine.layer_models import read_any_model
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.spectra_source import SpectraSource
 from napari_bgremove.engine.train_plan import create_run
 from napari_bgremove.engine.train_run import run_training
 from napari_bgremove.recipes.denoiser import DenoiserRecipe
+from napari_bgremove.recipes.spectroscopy_net import SpectroscopyNetRecipe
 from napari_bgremove.synthetic.signals import make_spectra
 
 Call = Callable[..., Any]
@@ -100,6 +102,24 @@ def test_nothing_is_written_dry_or_when_the_loss_would_be_too_large(bgremove: Ca
     assert "Nothing is written: the validation loss would be" in called.out
 
 
+def test_a_model_for_spectra_is_judged_by_files_read_as_for_its_training(
+    bgremove: Call, spectra_file: Path, tmp_path: Path
+) -> None:
+    recipe = SpectroscopyNetRecipe(depth=4, features=3, epochs=1, batch_size=16)
+    source = SpectraSource(paths=(str(spectra_file),), leave_out=((345.0, 350.0),))
+    folder = RunFolder(tmp_path / "spectra")
+    job = TrainSpectraJob(recipe=recipe, source=source, device="cpu", threads=1)
+    create_run(folder, job)
+    run_training(folder, job)
+    model = tmp_path / "elsewhere.safetensors"
+    model.write_bytes(folder.best.read_bytes())
+    pruned = ["layers", "prune", model, spectra_file, "--keep", 0.5, "--dry-run", *WHERE]
+    called = bgremove(*pruned, "--leave-out", 345, 350)
+    assert called.code == 0, called.err
+    assert "hidden units" in called.out
+    assert bgremove(*pruned).code == 1  # other channels than it was trained on
+
+
 def test_what_is_refused_is_one_sentence(bgremove: Call, run: Path, model_file: Path, tmp_path: Path) -> None:
     there = tmp_path / "there.safetensors"
     there.write_text("mine")
@@ -112,11 +132,14 @@ def test_what_is_refused_is_one_sentence(bgremove: Call, run: Path, model_file: 
         "'model.safetensors' lies in no run that it could be judged by: give --signal and --background, or --run.": [
             *prune, model_file, "--keep", 0.5, "--dry-run",
         ],
-        "'generator' cannot judge 'model.safetensors', a model for images": [
+        "Generated pairs cannot judge 'model.safetensors', a model for images": [
             *prune, model_file, "--keep", 0.5, "--dry-run", "--on", "spikes",
         ],
-        "'run' holds its own data: leave out generator.": [
+        "A run holds its own data: leave out generated pairs.": [
             *prune, run, "--keep", 0.5, "--dry-run", "--on", "spikes", "--run", run,
+        ],
+        "--chemcam-bands say how FILES are read: give FILES with them.": [
+            *prune, run, "--keep", 0.5, "--dry-run", "--leave-out", 1, 2,
         ],
         "'nowhere' does not exist; give a model file, a run folder, or 'bundled'.": ["layers", "inspect", "nowhere"],
         "One model or two can be shown; found 3.": ["layers", "inspect", run, run, run],

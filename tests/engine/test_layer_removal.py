@@ -227,11 +227,11 @@ def test_a_judge_that_does_not_suit_is_refused_in_a_sentence(
     images, other = read_any_model(model_file), read_any_model(denoiser_file)
     with pytest.raises(ReadError, match=r"must hold a training of models for images, .*; found train_signals\."):
         job_of(images, run=str(run.path))
-    with pytest.raises(ValueError, match=r"'generator' cannot judge 'model\.safetensors', a model for images"):
+    with pytest.raises(ValueError, match=r"Generated pairs cannot judge 'model\.safetensors', a model for images"):
         job_of(images, generator="spikes")
-    with pytest.raises(ValueError, match="'run' holds its own data: leave out generator"):
+    with pytest.raises(ValueError, match="A run holds its own data: leave out generated pairs"):
         job_of(model, run=str(run.path), generator="spikes")
-    with pytest.raises(ValueError, match="'signal' and 'background' must both be given"):
+    with pytest.raises(ValueError, match="is judged by signal and background patches, both"):
         job_of(images, signal="signal.npz")
     with pytest.raises(ComputeError, match="holds another network than the training it is to be judged by"):
         RemovalJudge(job_of(other, run=str(run.path), **WHERE), other)

@@ -10,6 +10,7 @@ import click
 from napari_bgremove.cli.model_argument import MODEL, find_model
 from napari_bgremove.cli.options import DEVICE, JSON, THREADS, check_writable, write_json
 from napari_bgremove.cli.progress import stop_on_interrupt
+from napari_bgremove.cli.spectra_set_options import file_options, take_source
 from napari_bgremove.cli.training import TrainingListener, refuse
 from napari_bgremove.recipes.denoiser import GENERATORS
 
@@ -34,7 +35,7 @@ _PATCHES = click.Path(exists=True, dir_okay=False)
 )  # fmt: skip
 @click.option(
     "--rule", type=click.Choice(["relative", "energy"]), default="relative", show_default=True,
-    help="Rank units by the product of their energies into and out of them, or of these over the rms of their layer.",
+    help="Rank units by the product of their energies into and out of them, over the rms of their layer or not.",
 )  # fmt: skip
 @click.option(
     "--run", type=click.Path(exists=True, file_okay=False), help="Judge by what this run holds out; a RUN by itself."
@@ -45,6 +46,7 @@ _PATCHES = click.Path(exists=True, dir_okay=False)
     "--on", "generator", type=click.Choice(list(GENERATORS)),
     help="Signals: judge by generated pairs; those of its own training otherwise.",
 )  # fmt: skip
+@file_options
 @click.option("--largest-loss", type=float, metavar="X", help="Write nothing if the validation loss would be above X.")
 @click.option("--dry-run", is_flag=True, help="Print what would be, and write nothing.")
 @click.option(
@@ -99,12 +101,13 @@ def _find_judge(model: AnyModel, files: tuple[str, ...], options: dict[str, Any]
     from napari_bgremove.engine.layer_models import find_run
     from napari_bgremove.engine.removal_job import job_of
     from napari_bgremove.engine.removal_judge import RemovalJudge
-    from napari_bgremove.engine.spectra_source import SpectraSource
 
     where = {name: options[name] for name in ("device", "threads")}
     by = {name: options[name] for name in ("run", "signal", "background", "generator") if options[name] is not None}
+    if not files and any(options[name] for name in ("target", "axis", "leave_out", "chemcam_bands")):
+        refuse("--target, --axis-from, --leave-out and --chemcam-bands say how FILES are read: give FILES with them.")
     if files:
-        by["source"] = SpectraSource(paths=files).resolved()
+        by["source"] = take_source(files, options).resolved()
     for name in ("signal", "background"):  # the run of a fine-tuning outlives this folder
         by |= {name: str(Path(by[name]).resolve())} if name in by else {}
     run = find_run(model.path)

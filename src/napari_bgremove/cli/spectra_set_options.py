@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from napari_bgremove.engine.spectra_source import SpectraSource
     from napari_bgremove.spectra.spectra_set import SpectraSet
 
-__all__ = ["clean_aloud", "cleaning_options", "source_options", "take_cleanings", "take_source"]
+__all__ = ["clean_aloud", "cleaning_options", "file_options", "source_options", "take_cleanings", "take_source"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _BAND = (float, float)
 _FILE = click.Path(exists=True, dir_okay=False)
-_OPTIONS = (
+_OF_FILES = (
     click.option("--target", help="Target of all files that do not name theirs."),
     click.option("--axis-from", "axis", type=_FILE, help="File with the wavelengths, for raw shots without them."),
-    click.option("--composition", type=_FILE, help="Table of reference values: target, SiO2, TiO2 ..."),
     click.option("--leave-out", type=_BAND, multiple=True, metavar="LO HI", help="Band to drop; repeatable."),
     click.option("--chemcam-bands", is_flag=True, help="Drop the five bands ChemCam's team leaves out (N = 5485)."),
+)
+_OF_SPECTRA = (
+    click.option("--composition", type=_FILE, help="Table of reference values: target, SiO2, TiO2 ..."),
     click.option(
         "--signal", "signal_bands", type=_BAND, multiple=True, metavar="LO HI",
         help="Band that holds signal, as a line every target has: the background is bridged across it; repeatable.",
@@ -35,9 +37,12 @@ _OPTIONS = (
 
 def source_options(command: Command) -> Command:
     """Give a command the options that name a set beside its files."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return file_options(_give(command, _OF_SPECTRA))
+
+
+def file_options(command: Command) -> Command:
+    """Give a command the options that say how files of spectra are read."""
+    return _give(command, _OF_FILES)
 
 
 def take_source(paths: tuple[str, ...], options: dict[str, Any]) -> SpectraSource:
@@ -45,11 +50,16 @@ def take_source(paths: tuple[str, ...], options: dict[str, Any]) -> SpectraSourc
     from napari_bgremove.engine.spectra_source import SpectraSource
 
     preset = CHEMCAM_IGNORED_BANDS if options.pop("chemcam_bands") else ()
-    return SpectraSource(
-        paths=paths,
-        leave_out=(*options.pop("leave_out"), *preset),
-        **{name: options.pop(name) for name in ("target", "axis", "composition", "signal_bands")},
-    )
+    leave_out = (*options.pop("leave_out"), *preset)
+    others = ("target", "axis", "composition", "signal_bands")
+    given = {name: options.pop(name) for name in others if name in options}
+    return SpectraSource(paths=paths, leave_out=leave_out, **given)
+
+
+def _give(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def cleaning_options(command: Command) -> Command:

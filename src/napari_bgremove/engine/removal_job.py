@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["change_job_of", "job_of"]
 
+_IN_WORDS = {
+    "signal": "signal patches", "background": "background patches", "generator": "generated pairs", "source": "spectra",
+}  # fmt: skip
 # Which of the ways to judge a model of each subject there are, beside its run.
 _WAYS: Mapping[str, tuple[str, ...]] = {
     "images": ("signal", "background"), "spectra": ("source",), "signals": ("generator", "source"),
@@ -77,15 +80,16 @@ def job_of(
     subject = model.description.subject
     wrong = [name for name in given if name not in _WAYS[subject]]
     if wrong:
-        ways = " and ".join(f"'{name}'" for name in _WAYS[subject])
-        msg = f"'{wrong[0]}' cannot judge '{model.path.name}', a model for {subject}: give {ways}, or 'run'."
+        ways = " and ".join(_IN_WORDS[name] for name in _WAYS[subject])
+        what = _IN_WORDS[wrong[0]].capitalize()
+        msg = f"{what} cannot judge '{model.path.name}', a model for {subject}: give {ways}, or its run."
         raise ValueError(msg)
     return _JOBS[subject](model, **given, **where)
 
 
 def _check_alone(given: Mapping[str, Any]) -> None:
     if given:
-        msg = f"'run' holds its own data: leave out {', '.join(given)}."
+        msg = f"A run holds its own data: leave out {' and '.join(_IN_WORDS[name] for name in given)}."
         raise ValueError(msg)
 
 
@@ -101,7 +105,7 @@ def _job_of_run(folder: RunFolder, model: AnyModel, where: Mapping[str, Any]) ->
 
 def _job_of_patches(model: AnyModel, *, signal: str = "", background: str = "", **where: Any) -> TrainJob:
     if not (signal and background):
-        msg = "'signal' and 'background' must both be given to judge a model for images; found one of them at most."
+        msg = "A model for images is judged by signal and background patches, both; found one of them at most."
         raise ValueError(msg)
     described: Any = model.description
     own = SaxsUnetRecipe.network_fields(described.network)
@@ -112,7 +116,7 @@ def _job_of_patches(model: AnyModel, *, signal: str = "", background: str = "", 
 
 def _job_of_spectra(model: AnyModel, *, source: Any = None, **where: Any) -> TrainSpectraJob:
     if source is None:
-        msg = "'source' must be the spectra to judge a model for spectra; found none."
+        msg = "A model for spectra is judged by spectra; found none."
         raise ValueError(msg)
     of = SpectraSource.model_validate(source)
     described: Any = model.description
@@ -131,7 +135,7 @@ def _job_of_signals(
     recipe = replace(recipe, **told, **_shared(recipe, vars(described.network)))
     signals = "rows" if source is not None else generator or described.source
     if source is None and signals not in GENERATORS:
-        msg = f"'{model.path.name}' was trained on measured rows, which it does not hold: give 'source' or 'run'."
+        msg = f"'{model.path.name}' was trained on measured rows, which it does not hold: give spectra, or its run."
         raise ValueError(msg)
     return TrainSignalsJob(recipe=replace(recipe, signals=signals), source=source, **where)
 
