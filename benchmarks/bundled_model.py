@@ -309,13 +309,13 @@ def ship(out: Path, run: str, share: float) -> dict[str, Any]:
         "stages": stages,
     }
     if job.start_from is not None:
-        _mix(loaded.network, read_model(job.start_from).network, share)
+        mix(loaded.network, read_model(job.start_from).network, share)
     write_model(BUNDLED_MODEL, loaded.network, description)
     atomic_write(BUNDLED_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     return record
 
 
-def _mix(network: nn.Module, start: nn.Module, share: float) -> None:
+def mix(network: nn.Module, start: nn.Module, share: float) -> None:
     """Put the weights of a network between those of its start (0) and its own (1)."""
     before = start.state_dict()
     network.load_state_dict({name: torch.lerp(before[name], own, share) for name, own in network.state_dict().items()})
