@@ -1,8 +1,9 @@
 """Background removal of layers on the SAXS network: train the bundled model with it, take fields out, time the rest.
 
     python benchmarks/bundled_model.py patches OUT --shots 200
-    python benchmarks/layer_saxs.py OUT [--strengths 0 0.03] [--epochs 14] [--mix 0.25] [--keep 0.5 0.35 0.2]
+    python benchmarks/layer_saxs.py OUT [--strengths 0 0.03] [--epochs 14] [--mix 0.15] [--keep 0.43 0.2]
                                         [--fine-tune 8] [--json FILE]
+    python benchmarks/layer_saxs.py OUT --ship FILE         (into the package, as the fast model)
 
 Each strength is a run that starts from the bundled model (0: the same further training without the
 term); the strength rises over the first quarter, as the network has learnt its task already. The fields
@@ -28,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bundled_model import mix
 
 from napari_bgremove._files import atomic_write
 from napari_bgremove.engine.jobs import TrainJob, read_job
@@ -39,7 +39,7 @@ from napari_bgremove.engine.removal_job import change_job_of, job_of
 from napari_bgremove.engine.removal_judge import RemovalJudge
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.train_run import run_training
-from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.bundled import BUNDLED_MODEL, FAST_MODEL
 from napari_bgremove.learning.devices import limited_threads
 from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import LoadedModel, read_model, write_model
@@ -47,7 +47,7 @@ from napari_bgremove.learning.unit_removal import choose_units
 from napari_bgremove.spectra.layer_background import LayerBackground
 from napari_bgremove.synthetic.saxs import make_full_shot
 
-SHARES = (1.0, 0.75, 0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2)
+SHARES = (1.0, 0.75, 0.6, 0.5, 0.43, 0.35, 0.25, 0.2)
 TRAINED = {"learning_rate": 5e-4, "warmup_steps": 50, "batch_size": 8, "schedule": "cosine"}
 SIDE = 512
 REPEATS = 5
@@ -79,6 +79,8 @@ def print_epoch(name: str, event: dict[str, Any]) -> None:
 
 def mix_with_start(learnt: Path, share: float) -> Path:
     """Write a model whose weights lie between those of the bundled model and those that were learnt, and return it."""
+    from bundled_model import mix
+
     mixed = learnt.parent.with_name(f"{learnt.parent.name}-mix-{share:g}.safetensors")
     loaded = read_model(learnt)
     mix(loaded.network, read_model(BUNDLED_MODEL).network, share)
@@ -108,6 +110,25 @@ def take_out(out: Path, model: Path, shares: Sequence[float], *, chosen_by: Path
             if not files[-1].exists():
                 remove_units_of(whole, predicted, files[-1], judge=judge)
     return figures, files
+
+
+def ship(smaller: Path) -> None:
+    """Put a smaller model into the package, and beside it the record of how it came about."""
+    model, start = read_model(smaller), read_model(BUNDLED_MODEL)
+    kept = ("trained_on", "hit_share")  # most of its weights are of the start, and so is what it has met
+    told = {**model.description.provenance, **{name: start.description.provenance[name] for name in kept}}
+    told["started_from"] = BUNDLED_MODEL.name
+    write_model(FAST_MODEL, model.network, model.description.model_copy(update={"provenance": told}))
+    record = {
+        "model": FAST_MODEL.name,
+        "made": "benchmarks/layer_saxs.py: trained on with background removal of layers, mixed with its start, and "
+        "its weakest hidden fields taken out; generated shots only.",
+        "started_from": BUNDLED_MODEL.with_suffix(".json").name,
+        **{name: told[name] for name in ("layer_background", "weights", "validation_loss", "units_removed")},
+        "steps": told["epochs_done"] * told["steps_per_epoch"],
+        "recipe": model.description.recipe,
+    }
+    atomic_write(FAST_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
 
 
 def fine_tune(out: Path, smaller: Path, epochs: int) -> Path:
@@ -141,11 +162,15 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where signal.npz and background.npz are")
     parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 0.03])
     parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--mix", type=float, default=0.25, help="of the learnt weights; the rest is of their start")
-    parser.add_argument("--keep", type=float, nargs="*", default=[0.5, 0.35, 0.2])
+    parser.add_argument("--mix", type=float, default=0.15, help="of the learnt weights; the rest is of their start")
+    parser.add_argument("--keep", type=float, nargs="*", default=[0.43, 0.2])
     parser.add_argument("--fine-tune", type=int, default=8, help="epochs of the smallest model")
+    parser.add_argument("--ship", type=Path, metavar="FILE", help="put this smaller model into the package")
     parser.add_argument("--json", type=Path)
     a = parser.parse_args()
+    if a.ship:
+        ship(a.ship)
+        return
     figures: dict[str, Any] = {}
     files = [BUNDLED_MODEL]
     for strength in a.strengths:

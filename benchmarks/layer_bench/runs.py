@@ -28,6 +28,7 @@ from napari_bgremove.learning.unit_removal import choose_units, remove_units
 __all__ = ["Run", "Tuning", "do_all", "list_runs", "read_network", "read_record"]
 
 Record = dict[str, Any]
+_QUICK = 1e-2  # the strength of a quick training
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,7 @@ class Tuning:
 
 def list_runs(task: str, seeds: Iterable[int], *, quick: bool = False) -> list[Run]:
     """Return every training of a task: each method at each strength, seed by seed; quick, at one strength."""
-    strengths = TASKS[task].strengths
-    strengths = strengths[-3:-2] if quick else strengths
+    strengths = (_QUICK,) if quick else TASKS[task].strengths
     grid = [(method, strength) for method in METHODS for strength in ((0.0,) if method == "none" else strengths)]
     return [Run(task, *pair, seed, quick) for seed in seeds for pair in grid]
 

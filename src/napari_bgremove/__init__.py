@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # as type checkers understand it, without the cost of imp
 if TYPE_CHECKING:
     from napari_bgremove.errors import ComputeError, ModelFileError, ReadError
     from napari_bgremove.images.masks import estimate_signal_mask
-    from napari_bgremove.io.bundled import BUNDLED_MODEL
+    from napari_bgremove.io.bundled import BUNDLED_MODEL, FAST_MODEL
     from napari_bgremove.io.images import read_image
     from napari_bgremove.learning.inference import separate_image
     from napari_bgremove.learning.model_file import read_model
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUNDLED_MODEL",
+    "FAST_MODEL",
     "ComputeError",
     "ModelFileError",
     "ReadError",
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 # Where each public name lives; tests/test_imports.py holds it equal to the imports above.
 _HOMES = {
     "BUNDLED_MODEL": "io.bundled",
+    "FAST_MODEL": "io.bundled",
     "ComputeError": "errors",
     "ModelFileError": "errors",
     "ReadError": "errors",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_bgremove.cli import demo_command, main
-from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.bundled import BUNDLED_MODEL, BUNDLED_MODELS
 from napari_bgremove.io.images import read_image
 from napari_bgremove.learning.model_file import read_model
 
@@ -88,6 +88,7 @@ def test_nobody_is_there_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert not demo_command._person_is_there()
 
 
-def test_the_bundled_model_is_small_and_passes_its_self_test() -> None:
-    assert BUNDLED_MODEL.stat().st_size <= 3 * 2**20
-    assert read_model(BUNDLED_MODEL).description.network.family == "c4_unet"
+def test_the_bundled_models_are_small_and_pass_their_self_tests() -> None:
+    for file in BUNDLED_MODELS.values():
+        assert file.stat().st_size <= 3 * 2**20
+        assert read_model(file).description.network.family == "c4_unet"

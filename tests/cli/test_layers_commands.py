@@ -141,7 +141,7 @@ def test_what_is_refused_is_one_sentence(bgremove: Call, run: Path, model_file: 
         "--chemcam-bands say how FILES are read: give FILES with them.": [
             *prune, run, "--keep", 0.5, "--dry-run", "--leave-out", 1, 2,
         ],
-        "'nowhere' does not exist; give a model file, a run folder, or 'bundled'.": ["layers", "inspect", "nowhere"],
+        "'nowhere' does not exist; give a model file, a run folder, or": ["layers", "inspect", "nowhere"],
         "One model or two can be shown; found 3.": ["layers", "inspect", run, run, run],
         "--layer must be one of inc, down1": ["layers", "inspect", run, "--layer", "down9"],
         "found no model in it.": ["layers", "inspect", tmp_path / "empty"],

@@ -16,7 +16,7 @@ import pytest
 
 from napari_bgremove.engine.jobs import TrainJob, read_job
 from napari_bgremove.engine.run_folder import RunFolder
-from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.bundled import BUNDLED_MODEL, BUNDLED_MODELS
 from napari_bgremove.io.patch_sets import read_patch_set, write_patch_set
 from napari_bgremove.learning.model_file import read_description, read_model
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
@@ -75,14 +75,15 @@ def test_guides_are_numbers_between_commas(bgremove: Any, patch_files: list[obje
     assert _job(tmp_path / "none").recipe.guides == ()
 
 
-def test_the_bundled_model_is_trained_on_without_a_further_option(
-    bgremove: Any, patch_files: list[object], tmp_path: Path
+@pytest.mark.parametrize("word", ["bundled", "fast"])
+def test_the_bundled_models_are_trained_on_without_a_further_option(
+    bgremove: Any, patch_files: list[object], tmp_path: Path, word: str
 ) -> None:
     run = tmp_path / "run"
     few = ["--epochs", 1, "--samples-per-epoch", 2, "--batch-size", 2, "--device", "cpu", "--learning-rate", 1e-12]
-    called = bgremove("train", *patch_files, "--out", run, "--start-from", BUNDLED_MODEL, *few)
+    called = bgremove("train", *patch_files, "--out", run, "--start-from", word, *few)
     assert called.code == 0, called.err
-    bundled, trained = read_model(BUNDLED_MODEL), read_model(run / "model.safetensors")
+    bundled, trained = read_model(BUNDLED_MODELS[word]), read_model(run / "model.safetensors")
     assert trained.network.spec == bundled.network.spec
     assert trained.description.percentiles == bundled.description.percentiles
     weights = bundled.network.state_dict()

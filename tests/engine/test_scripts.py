@@ -14,6 +14,7 @@ from napari_bgremove.engine.jobs import SeparateJob, TrainJob, read_job
 from napari_bgremove.engine.run_folder import RunFolder
 from napari_bgremove.engine.scripts import as_command, as_python, as_python_for_image
 from napari_bgremove.engine.separate_run import run_separation
+from napari_bgremove.io.bundled import FAST_MODEL
 from napari_bgremove.io.images import read_image
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 
@@ -55,6 +56,16 @@ def test_the_python_of_a_frame_gives_its_pixels(job: SeparateJob, tmp_path: Path
     np.testing.assert_array_equal(
         np.load(tmp_path / "frame.npy"), read_image(tmp_path / "first" / "a stack-signal.tif", frame=1)
     )
+
+
+@pytest.mark.parametrize(("model", "word", "name"), [(FAST_MODEL, "fast", "FAST_MODEL"), (None, "", "BUNDLED_MODEL")])
+def test_models_that_come_along_are_named_by_a_word(model: Path | None, word: str, name: str) -> None:
+    job = SeparateJob(inputs=["a.npy"], out="out", model=model and str(model))
+    words = shlex.split(as_command(job))
+    assert words[-2:] == (["--model", word] if word else ["--out", "out"])
+    code = as_python_for_image("image = ...", job)
+    assert f"import {name}, read_model" in code
+    assert f"read_model({name})" in code
 
 
 def _assert_same(folder: Path) -> None:

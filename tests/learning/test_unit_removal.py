@@ -14,8 +14,8 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import napari_bgremove
 from napari_bgremove.errors import ComputeError, ModelFileError
+from napari_bgremove.io.bundled import BUNDLED_MODEL, FAST_MODEL
 from napari_bgremove.learning.checks import compare_turned
 from napari_bgremove.learning.hidden_layers import HiddenLayer, find_hidden_layers
 from napari_bgremove.learning.model_description import (
@@ -416,8 +416,7 @@ def test_a_file_with_other_hidden_widths_is_refused_in_one_sentence(
 
 
 def test_the_bundled_model_still_reads_and_can_lose_units() -> None:
-    path = Path(napari_bgremove.__file__).parent / "models" / "saxs-small.safetensors"
-    network = read_model(path).network
+    network = read_model(BUNDLED_MODEL).network
     assert network.spec.hidden == ()
     kept = choose_units(network, 0.5)
     assert sum(keep.sum() for keep in kept.values()) == sum(keep.size for keep in kept.values()) / 2
@@ -425,6 +424,16 @@ def test_the_bundled_model_still_reads_and_can_lose_units() -> None:
     masked, smaller = mask_units(network, kept), remove_units(network, kept)
     assert deviation(outputs(smaller, x), outputs(masked, x)) < 1e-5
     assert compare_turned(smaller, x) < 1e-5
+
+
+def test_the_fast_model_is_the_bundled_one_with_half_of_its_fields() -> None:
+    whole, fast = (read_model(file).network for file in (BUNDLED_MODEL, FAST_MODEL))
+    assert fast.spec.whole_widths == whole.spec.hidden_widths
+    of_blocks = [name for name in fast.spec.whole_widths if not name.endswith(".out")]
+    assert 2 * sum(fast.spec.hidden_widths[name] for name in of_blocks) <= sum(
+        fast.spec.whole_widths[name] for name in of_blocks
+    )
+    assert compare_turned(fast, measured(fast.spec).float()) < 1e-5
 
 
 # --- the twin in numpy

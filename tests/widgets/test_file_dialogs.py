@@ -14,12 +14,14 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_bgremove.engine.jobs import TrainJob
 from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.io.bundled import BUNDLED_MODEL, FAST_MODEL
 from napari_bgremove.io.masks import read_mask, write_mask
 from napari_bgremove.viewer_layers.masks import mask_of
 from napari_bgremove.widgets.batch_form import BatchForm
 from napari_bgremove.widgets.compare_panel import ComparePanel
 from napari_bgremove.widgets.mask_panel import MaskPanel
 from napari_bgremove.widgets.model_panel import ModelPanel
+from napari_bgremove.widgets.parts.bundled_button import BundledButton
 from napari_bgremove.widgets.patches_panel import PatchesPanel
 from napari_bgremove.widgets.separate_panel import SeparatePanel
 from napari_bgremove.workspace import workspace_of
@@ -133,6 +135,18 @@ def test_a_model_for_separating_is_chosen(
     click(panel, "Choose...")
     assert panel.model_file == tmp_path / "mine.safetensors"
     assert panel.model_text.text() == "mine.safetensors"
+
+
+@pytest.mark.parametrize("kind", [SeparatePanel, ModelPanel])
+def test_a_bundled_model_is_chosen_from_a_menu(shown: Callable[..., Any], kind: Any) -> None:
+    panel = shown(kind)
+    actions = {action.text(): action for action in panel.findChild(BundledButton).menu().actions()}
+    actions["saxs-fast (fast)"].trigger()
+    assert panel.workspace.model_file == str(FAST_MODEL)
+    if kind is SeparatePanel:
+        assert panel.model_text.text().startswith("the fast bundled model")
+    actions["saxs-small (accurate)"].trigger()
+    assert panel.workspace.model_file == str(BUNDLED_MODEL)
 
 
 def test_a_geometry_is_chosen(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_bgremove._validation import describe_duration
+from napari_bgremove.cli.model_argument import IMAGE_MODEL
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, write_json
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ _GENERATED_SEEDS = range(12)
 @click.option(
     "--model",
     "models",
-    type=click.Path(exists=True, dir_okay=False),
+    type=IMAGE_MODEL,
+    metavar="FILE|fast",
     multiple=True,
-    help="Model files; the bundled one otherwise.",
+    help="Model files, or 'fast'; 'bundled' otherwise.",
 )
 @click.option(
     "--out",
@@ -174,7 +176,7 @@ def _clean_images(folder: Path) -> Iterator[CleanImage]:
 
 
 def _methods(models: tuple[str, ...], device: str, precision: str) -> dict[str, Method]:
-    from napari_bgremove.io.bundled import BUNDLED_MODEL
+    from napari_bgremove.io.bundled import BUNDLED_MODEL, name_bundled
     from napari_bgremove.learning.devices import pick_device
     from napari_bgremove.learning.inference import options_of
     from napari_bgremove.learning.model_file import read_model
@@ -182,7 +184,7 @@ def _methods(models: tuple[str, ...], device: str, precision: str) -> dict[str, 
     methods: dict[str, Method] = {}
     for path in models or (str(BUNDLED_MODEL),):
         model = read_model(path)
-        name = "bundled" if Path(path) == BUNDLED_MODEL else f"{Path(path).parent.name}/{Path(path).stem}"
+        name = name_bundled(path) or f"{Path(path).parent.name}/{Path(path).stem}"
         methods[name] = _method(model.network, options_of(model, device=pick_device(device), precision=precision))
     return methods
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from napari_bgremove.cli.model_argument import IMAGE_MODEL
 from napari_bgremove.cli.options import DEVICE, JSON, OUT, PRECISION, THREADS, existing_files, gate_options, write_json
 from napari_bgremove.cli.progress import SeparationProgress, stop_on_interrupt
 from napari_bgremove.errors import ReadError
@@ -16,7 +17,7 @@ from napari_bgremove.errors import ReadError
 @click.command("separate")
 @click.argument("images", nargs=-1, required=True)
 @OUT
-@click.option("--model", type=click.Path(exists=True, dir_okay=False), help="Model file; the bundled one otherwise.")
+@click.option("--model", type=IMAGE_MODEL, metavar="FILE|fast", help="Model file, or 'fast'; 'bundled' otherwise.")
 @click.option("--dataset", help="Dataset in HDF5 files; guessed and said otherwise.")
 @gate_options
 @click.option(

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from napari_bgremove.cli.layer_options import layer_background_options, take_layer_background
+from napari_bgremove.cli.model_argument import IMAGE_MODEL
 from napari_bgremove.cli.options import DEVICE, JSON, PRECISION, THREADS, recipe_options
 from napari_bgremove.cli.progress import stop_on_interrupt
 from napari_bgremove.cli.training import RESUME, TrainingListener, changed_job, conclude, flag, refuse
@@ -35,7 +36,8 @@ _NOT_HERE = (
 @RESUME
 @click.option(
     "--start-from",
-    type=click.Path(exists=True, dir_okay=False),
+    type=IMAGE_MODEL,
+    metavar="FILE|bundled|fast",
     help="Model file to start from: its weights, its network and its normalisation.",
 )
 @click.option(

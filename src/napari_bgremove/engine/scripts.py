@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from napari_bgremove.engine.jobs import SeparateJob, TrainJob
+from napari_bgremove.io.bundled import name_bundled
 from napari_bgremove.recipes.saxs_unet import SaxsUnetRecipe
 from napari_bgremove.spectra.layer_background import LayerBackground
 
@@ -43,6 +44,7 @@ def as_command(job: SeparateJob | TrainJob, *, out: str = "") -> str:
     """
     if isinstance(job, SeparateJob):
         given = _given(job.model_dump(), _defaults(SeparateJob), leave_out=("kind", "inputs", "out"))
+        given |= {"model": name_bundled(job.model) or job.model} if job.model else {}
         words = ["bgremove", "separate", *job.inputs, "--out", job.out, *_options(given, _FLAGS)]
     else:
         own = _given(
@@ -108,9 +110,11 @@ def as_python_for_image(load: str, job: SeparateJob) -> str:
     imports = "from napari_bgremove.learning.devices import pick_device\n" if device else ""
     gate = _given({"gap_values": job.gap_values, "saturation": job.saturation}, _defaults(SeparateJob), leave_out=())
     gated = "".join(f", {name}={value!r}" for name, value in gate.items())
-    model = "BUNDLED_MODEL" if job.model is None else repr(job.model)
+    word = "bundled" if job.model is None else name_bundled(job.model)
+    model = repr(job.model) if word is None else f"{word.upper()}_MODEL"
+    names = ", ".join([*([] if word is None else [model]), "read_model", "separate_image"])
     return (
-        "from napari_bgremove import BUNDLED_MODEL, read_model, separate_image\n"
+        f"from napari_bgremove import {names}\n"
         f"{imports}"
         "from napari_bgremove.learning.inference import options_of\n\n"
         f"{load}\n"

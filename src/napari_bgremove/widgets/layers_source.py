@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_bgremove.engine.layer_models import find_model_file
-from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.bundled import BUNDLED_MODEL, BUNDLED_MODELS
 from napari_bgremove.widgets.layers_epochs import LayersEpochs
 from napari_bgremove.widgets.parts.model_choice import ModelChoice
 from napari_bgremove.widgets.parts.model_names import name_model
@@ -98,7 +98,8 @@ class LayersSource(QWidget):
 
     def _offer(self) -> None:
         labels = {file: f"{name_model(file)} (in use for {subject})" for subject, file in self._in_use.items()}
-        labels.setdefault(str(BUNDLED_MODEL), f"{name_model(BUNDLED_MODEL)} (bundled)")
+        for file in BUNDLED_MODELS.values():
+            labels.setdefault(str(file), f"{name_model(file)} (bundled)")
         self.model.set_known(labels)
         self.other.set_known({**({self.epochs.first: FIRST_EPOCH} if self.epochs.first else {}), **labels})
 

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.io.bundled import BUNDLED_MODEL
 from napari_bgremove.widgets.engine_link import EngineLink
+from napari_bgremove.widgets.parts.bundled_button import BundledButton
 from napari_bgremove.widgets.parts.fields import make_button
 from napari_bgremove.widgets.parts.model_card import ModelCard
 from napari_bgremove.widgets.parts.rows import make_row
@@ -37,9 +38,12 @@ class ModelInUse(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.card)
+        bundled = BundledButton()
+        bundled.chosen.connect(self.use)
         layout.addLayout(
             make_row(
                 make_button("Load model...", self.load_requested.emit),
+                bundled,
                 make_button("Equivariant?", self.equivariance_requested.emit, tip="Turn, predict and compare."),
             )
         )

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.mailbox import Letter
 from napari_bgremove.engine.scripts import as_command, as_python_for_image
-from napari_bgremove.io.bundled import BUNDLED_MODEL
+from napari_bgremove.io.bundled import BUNDLED_MODEL, name_bundled
 from napari_bgremove.preferences import read_preferences
 from napari_bgremove.viewer_layers.frames import code_for_frame, file_to_name, saturation_of
 from napari_bgremove.viewer_layers.geometry import frame_index
@@ -21,6 +21,7 @@ from napari_bgremove.widgets.batch_work import BatchWork
 from napari_bgremove.widgets.engine_link import engine_of
 from napari_bgremove.widgets.frame_work import FrameWork
 from napari_bgremove.widgets.panel import Panel, reports_errors
+from napari_bgremove.widgets.parts.bundled_button import BundledButton
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
@@ -204,7 +205,8 @@ class SeparatePanel(Panel):
         self._show_model(f"{kind}, tile {card['tile']}, {card['normalization']}")
 
     def _show_model(self, details: str = "") -> None:
-        name = "the bundled model" if self.model_file == Path(BUNDLED_MODEL) else self.model_file.name
+        words = {"bundled": "the bundled model", "fast": "the fast bundled model"}
+        name = words.get(name_bundled(self.model_file) or "", self.model_file.name)
         self.model_text.setText(f"{name}{f' ({details})' if details else ''}")
         self.model_text.setToolTip(str(self.model_file))
 
@@ -218,6 +220,9 @@ class SeparatePanel(Panel):
         form.addRow("Image", self.image_choice)
         row = QHBoxLayout()
         row.addWidget(self.model_text, 1)
+        bundled = BundledButton()
+        bundled.chosen.connect(self.choose_model)
+        row.addWidget(bundled)
         row.addWidget(make_button("Choose...", self._ask_for_model))
         form.addRow("Model", row)
         form.addRow("Device", self.device)
