@@ -1,21 +1,21 @@
 """Background removal of layers on the SAXS network: train the bundled model with it, take fields out, time the rest.
 
     python benchmarks/bundled_model.py patches OUT --shots 200
-    python benchmarks/layer_saxs.py OUT [--strengths 0 0.03] [--epochs 14] [--mix 0.15] [--keep 0.43 0.2]
-                                        [--fine-tune 8] [--json FILE]
+    python benchmarks/layer_saxs.py OUT [--runs none gated-lorentzian:0.03] [--epochs 14] [--mix 0.15]
+                                        [--keep 0.43 0.2] [--fine-tune 8] [--device cpu] [--json FILE]
     python benchmarks/layer_saxs.py OUT --ship FILE         (into the package, as the fast model)
 
-Each strength is a run that starts from the bundled model (0: the same further training without the
-term); the strength rises over the first quarter, as the network has learnt its task already. The fields
-that stay are chosen by what was learnt; the weights that stay lie between the bundled model's and these
-(--mix), as the bundled model itself was mixed: what so short a training does on generated images is
-not all good on measured ones. Then, on the pairs held out: the loss by share of the fields kept; the
-smaller models, as files; the smallest one trained further, without the term; and how long a 512 x 512
-image takes by each, in turns. What it is worth on measured images: bgremove report --model ... for the
-files printed.
+Each run starts from the bundled model and adds a penalty of layer_bench/penalties.py, of a strength, to its
+objective (none: the same further training without any); the strength rises over the first quarter, as the
+network has learnt its task already. The fields that stay are chosen by what was learnt; the weights that
+stay lie between the bundled model's and these (--mix), as the bundled model itself was mixed: what so short
+a training does on generated images is not all good on measured ones. Then, on the pairs held out: the loss
+by share of the fields kept. Of the last run: the smaller models, as files; the smallest one trained further,
+without the penalty; and how long a 512 x 512 image takes by each, in turns. What they are worth on measured
+images: bgremove report --model ... for the files printed.
 
-Runs are kept in OUT, and an interrupted command goes on where it was. An epoch is 100 steps of eight
-patches, some two minutes of one thread.
+Runs are kept in OUT, and an interrupted command goes on with the first that is not there. An epoch is 100
+steps of eight patches, some two minutes of one thread.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,15 @@ from napari_bgremove.engine.layer_removal import fine_tuning_folder, predict_rem
 from napari_bgremove.engine.layer_report import inspect_layers
 from napari_bgremove.engine.removal_job import change_job_of, job_of
 from napari_bgremove.engine.removal_judge import RemovalJudge
-from napari_bgremove.engine.run_folder import RunFolder
+from napari_bgremove.engine.saxs_training import SaxsTraining
 from napari_bgremove.engine.train_run import run_training
 from napari_bgremove.io.bundled import BUNDLED_MODEL, FAST_MODEL
-from napari_bgremove.learning.devices import limited_threads
+from napari_bgremove.learning.devices import limited_threads, pick_device
+from napari_bgremove.learning.distributed import Ranks
 from napari_bgremove.learning.inference import options_of, separate_image
 from napari_bgremove.learning.model_file import LoadedModel, read_model, write_model
+from napari_bgremove.learning.training import EpochDone
 from napari_bgremove.learning.unit_removal import choose_units
-from napari_bgremove.spectra.layer_background import LayerBackground
 from napari_bgremove.synthetic.saxs import make_full_shot
 
 SHARES = (1.0, 0.75, 0.6, 0.5, 0.43, 0.35, 0.25, 0.2)
@@ -62,19 +64,29 @@ def make_job(out: Path, epochs: int, **changes: Any) -> TrainJob:
     return change_job_of(job, {**how, **start, **changes}, {**TRAINED, "epochs": epochs})
 
 
-def train(folder: RunFolder, job: TrainJob) -> Path:
-    """Train, go on, or find it done; the newest model, since the best one may be from before the strength had risen."""
-    if not folder.job.exists():
-        folder.create(job.model_dump_json(indent=1))
-    run_training(folder, read_job(folder.job), listener=lambda event: print_epoch(folder.path.name, event))
-    return folder.model
+def train(out: Path, run: str, job: TrainJob) -> Path:
+    """Train with a penalty, unless it was done, up to the end: the best may be from before the strength had risen."""
+    from layer_bench.penalties import make_objective
+
+    done = out / run.replace(":", "-") / "model.safetensors"
+    if not done.exists():
+        method, _, strength = run.partition(":")
+        trainee = SaxsTraining(job)
+        trainee.load(BUNDLED_MODEL)
+        training = trainee.build_training(pick_device(job.device), Ranks())
+        objective = make_objective(training.objective, method, float(strength or 0), ramp_start=0, ramp_end=0.25)
+        with limited_threads(job.threads):
+            for progress in replace(training, objective=objective).run():
+                if isinstance(progress, EpochDone):
+                    print(f"{run}: epoch {progress.epoch}, loss {progress.validation['loss']:.4f}", flush=True)
+        done.parent.mkdir(parents=True, exist_ok=True)
+        write_model(done, trainee.network, trainee.describe(penalty=run, epochs_done=job.recipe.epochs))
+    return done
 
 
-def print_epoch(name: str, event: dict[str, Any]) -> None:
+def print_epoch(event: dict[str, Any]) -> None:
     if event["event"] == "epoch":
-        terms = event["training"]
-        term = f", R {terms['layer_background']:.1f}" if "layer_background" in terms else ""
-        print(f"{name}: epoch {event['epoch']}, validation loss {event['validation']['loss']:.4f}{term}", flush=True)
+        print(f"trained further: epoch {event['epoch']}, loss {event['validation']['loss']:.4f}", flush=True)
 
 
 def mix_with_start(learnt: Path, share: float) -> Path:
@@ -124,8 +136,7 @@ def ship(smaller: Path) -> None:
         "made": "benchmarks/layer_saxs.py: trained on with background removal of layers, mixed with its start, and "
         "its weakest hidden fields taken out; generated shots only.",
         "started_from": BUNDLED_MODEL.with_suffix(".json").name,
-        **{name: told[name] for name in ("layer_background", "weights", "validation_loss", "units_removed")},
-        "steps": told["epochs_done"] * told["steps_per_epoch"],
+        **{name: told[name] for name in ("penalty", "weights", "validation_loss", "units_removed", "epochs_done")},
         "recipe": model.description.recipe,
     }
     atomic_write(FAST_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
@@ -135,7 +146,11 @@ def fine_tune(out: Path, smaller: Path, epochs: int) -> Path:
     """Train the smaller model on, without the term."""
     hidden = tuple(read_model(smaller).network.spec.hidden)
     job = change_job_of(make_job(out, epochs), {"start_from": str(smaller)}, {"hidden": hidden})
-    return train(fine_tuning_folder(smaller), job)
+    folder = fine_tuning_folder(smaller)
+    if not folder.job.exists():
+        folder.create(job.model_dump_json(indent=1))
+    run_training(folder, read_job(folder.job), listener=print_epoch)
+    return folder.model
 
 
 def time_models(files: Sequence[Path]) -> dict[str, dict[str, float]]:
@@ -160,10 +175,11 @@ def time_models(files: Sequence[Path]) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="where signal.npz and background.npz are")
-    parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 0.03])
+    parser.add_argument("--runs", nargs="+", default=["none", "gated-lorentzian:0.03"], metavar="PENALTY:STRENGTH")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--mix", type=float, default=0.15, help="of the learnt weights; the rest is of their start")
     parser.add_argument("--keep", type=float, nargs="*", default=[0.43, 0.2])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--fine-tune", type=int, default=8, help="epochs of the smallest model")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="put this smaller model into the package")
     parser.add_argument("--json", type=Path)
@@ -173,15 +189,13 @@ def main() -> None:
         return
     figures: dict[str, Any] = {}
     files = [BUNDLED_MODEL]
-    for strength in a.strengths:
-        term = LayerBackground(strength=strength, ramp_start=0, ramp_end=0.25) if strength else None
-        model = train(RunFolder(a.out / f"strength-{strength:g}"), make_job(a.out, a.epochs, layer_background=term))
+    for run in a.runs:
+        model = train(a.out, run, make_job(a.out, a.epochs, device=a.device))
         mixed = mix_with_start(model, a.mix)
-        shares = a.keep if strength else []
-        figures[f"{strength:g}"], smaller = take_out(a.out, mixed, shares, chosen_by=model)
+        figures[run], smaller = take_out(a.out, mixed, a.keep if run == a.runs[-1] else [], chosen_by=model)
         files += [model, mixed, *smaller]
-        if smaller and a.fine_tune:
-            files.append(fine_tune(a.out, smaller[-1], a.fine_tune))
+    if smaller and a.fine_tune:
+        files.append(fine_tune(a.out, smaller[-1], a.fine_tune))
     figures["speed"] = time_models(files)
     for file, speed in figures["speed"].items():
         print(f"{speed['seconds']:.2f} s, {speed['times_as_fast']:.2f} x, {speed['bytes'] / 1000:.0f} kB  {file}")

@@ -80,10 +80,19 @@ _GATED = {"gated-lorentzian": "lorentzian", "gated-shirley": "shirley"}
 METHODS = ("none", *_PEERS, *_GATED)
 
 
-def make_objective(task: Objective, method: str, strength: float) -> Objective:
-    """Return what is minimised; the gated ones are those of the product, of which the others take the ramp."""
+def make_objective(task: Objective, method: str, strength: float, **ramp: float) -> Objective:
+    """Return what is minimised; the gated ones are those of the product, of which the others take the ramp.
+
+    Raises
+    ------
+    ValueError
+        When there is no such method.
+    """
     if method == "none":
         return task
     if method in _GATED:
-        return LayerBackgroundObjective(task, LayerBackground(strength=strength, gate=_GATED[method]))
-    return PenalizedObjective(task, _PEERS[method], LayerBackground(strength=strength))
+        return LayerBackgroundObjective(task, LayerBackground(strength=strength, gate=_GATED[method], **ramp))
+    if method not in _PEERS:
+        msg = f"'method' must be one of {', '.join(METHODS)}; found {method!r}."
+        raise ValueError(msg)
+    return PenalizedObjective(task, _PEERS[method], LayerBackground(strength=strength, **ramp))

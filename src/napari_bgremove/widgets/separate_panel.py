@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.layers
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel
 
 from napari_bgremove.engine.jobs import SeparateJob
 from napari_bgremove.engine.mailbox import Letter
@@ -25,6 +25,7 @@ from napari_bgremove.widgets.parts.bundled_button import BundledButton
 from napari_bgremove.widgets.parts.device_choice import DeviceChoice
 from napari_bgremove.widgets.parts.fields import make_button, make_section
 from napari_bgremove.widgets.parts.layer_combo import LayerCombo
+from napari_bgremove.widgets.parts.rows import make_row
 from napari_bgremove.widgets.parts.viewer_keys import bind_key
 from napari_bgremove.widgets.separate_forms import OptionsForm
 from napari_bgremove.widgets.shown_ledger import ShownLedger
@@ -218,13 +219,10 @@ class SeparatePanel(Panel):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Image", self.image_choice)
-        row = QHBoxLayout()
-        row.addWidget(self.model_text, 1)
+        form.addRow("Model", self.model_text)
         bundled = BundledButton()
         bundled.chosen.connect(self.choose_model)
-        row.addWidget(bundled)
-        row.addWidget(make_button("Choose...", self._ask_for_model))
-        form.addRow("Model", row)
+        form.addRow("", make_row(bundled, make_button("Choose...", self._ask_for_model)))
         form.addRow("Device", self.device)
         self.body.addLayout(form)
         self.body.addWidget(make_section("Options", self.options))
