@@ -10,8 +10,8 @@ neurons, AdamW at 2e-3 falling as a cosine, 60 epochs, batches of 64.
 three residual blocks 16 -> 48 -> 16, AdamW at 5e-3 falling as a cosine, 1000 steps of 32.
 
 Every method adds strength x ramp x penalty to the loss, on the same hidden layers: nothing, squares (l2),
-absolute values (l1), norms of units (group-lasso), norms over x + 0.1 (reweighted-lasso), and the two gated
-ones of the product. Strength and ranking of units are chosen on validation data by the rule in
+absolute values (l1), norms of units (group-lasso), norms over x + 0.1 (reweighted-lasso), and the three
+gated ones of the product. Strength and ranking of units are chosen on validation data by the rule in
 layer_bench/curves.py; the test data are looked at for the strengths so chosen, once.
 
 Every training is kept in OUT, and an interrupted command goes on where it was: page, figures and numbers

@@ -71,7 +71,7 @@ def test_the_methods_add_what_they_say(network):
         ),
     }
     assert {name: weigh(network, name) for name in expected} == pytest.approx(expected, rel=1e-5)
-    assert set(load("penalties").METHODS) == {*expected, "gated-shirley"}
+    assert set(load("penalties").METHODS) == {*expected, "gated-shirley", "gated-gaussian"}
 
 
 def test_all_methods_share_one_ramp_and_leave_the_task_alone_when_it_is_judged(network):
@@ -116,7 +116,7 @@ def test_chance_has_no_power_above_the_edge_and_one_direction_has_all():
 def test_runs_of_one_seed_start_from_the_same_weights_and_differ_in_the_term_alone():
     runs = load("runs")
     listed = runs.list_runs("spectra", [3])
-    assert len({run.name for run in listed}) == len(listed) == 67
+    assert len({run.name for run in listed}) == len(listed) == 78
     first, *others = (runs.build_network(run).state_dict() for run in listed[:8])
     assert all(torch.equal(first[name], other[name]) for other in others for name in first)
     assert len({run.settings["options"] for run in listed}) == 1

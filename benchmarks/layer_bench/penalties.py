@@ -74,7 +74,7 @@ _PEERS: Mapping[str, Penalty] = {
     "group-lasso": _sum_energies,
     "reweighted-lasso": _sum_reweighted,
 }
-_GATED = {"gated-lorentzian": "lorentzian", "gated-shirley": "shirley"}
+_GATED = {f"gated-{gate}": gate for gate in ("lorentzian", "shirley", "gaussian")}
 
 #: In the order of the tables.
 METHODS = ("none", *_PEERS, *_GATED)
