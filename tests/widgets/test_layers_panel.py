@@ -473,11 +473,11 @@ def test_the_bundled_model_is_looked_into_by_the_real_engine(qtbot: Any, make_na
     viewer = make_napari_viewer_proxy(show=True)
     panel = LayersPanel(viewer)
     viewer.window.add_dock_widget(panel, name="Layers")
-    qtbot.waitUntil(lambda: panel.view.table.rowCount() == 7, timeout=120_000)
+    qtbot.waitUntil(lambda: panel.view.table.rowCount() == 11, timeout=120_000)
     assert panel.view.table.item(0, 1).text() == "4-8-8 fields"
     assert panel.view.plot.shaded == 1
     panel.removal_form.judge.by.setCurrentIndex(1)
     panel.predict()
     qtbot.waitUntil(lambda: not panel.removal.is_busy, timeout=120_000)
-    assert "88 of 176 hidden units would stay (50 %)" in panel.removal_form.prediction.text()
+    assert "148 of 296 hidden units would stay (50 %)" in panel.removal_form.prediction.text()
     panel.engine.close()
