@@ -127,8 +127,9 @@ def take_out(out: Path, model: Path, shares: Sequence[float], *, chosen_by: Path
 def ship(smaller: Path) -> None:
     """Put a smaller model into the package, and beside it the record of how it came about."""
     model, start = read_model(smaller), read_model(BUNDLED_MODEL)
-    kept = ("trained_on", "hit_share")  # most of its weights are of the start, and so is what it has met
-    told = {**model.description.provenance, **{name: start.description.provenance[name] for name in kept}}
+    told, before = dict(model.description.provenance), start.description.provenance
+    told["trained_on"] = f"{before['trained_on']}; then {told['trained_on']}"
+    told["hit_share"] = before["hit_share"]  # counted without read noise; the patches are drawn by the same rules
     told["started_from"] = BUNDLED_MODEL.name
     write_model(FAST_MODEL, model.network, model.description.model_copy(update={"provenance": told}))
     record = {
@@ -136,7 +137,10 @@ def ship(smaller: Path) -> None:
         "made": "benchmarks/layer_saxs.py: trained on with background removal of layers, mixed with its start, and "
         "its weakest hidden fields taken out; generated shots only.",
         "started_from": BUNDLED_MODEL.with_suffix(".json").name,
-        **{name: told[name] for name in ("penalty", "weights", "validation_loss", "units_removed", "epochs_done")},
+        **{
+            name: told[name]
+            for name in ("trained_on", "penalty", "weights", "validation_loss", "units_removed", "epochs_done")
+        },
         "recipe": model.description.recipe,
     }
     atomic_write(FAST_MODEL.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
